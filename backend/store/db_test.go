@@ -1,0 +1,218 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pc2/backend/fault"
+	"pc2/backend/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func set(tx *store.Tx, key string) error {
+	_, err := tx.Exec("INSERT INTO settings (key, value, updated_at) VALUES (?, 'v', 0)", key)
+	return err
+}
+
+func has(t *testing.T, db *store.DB, key string) bool {
+	t.Helper()
+	var n int
+	if err := db.Read(t.Context()).QueryRow("SELECT count(*) FROM settings WHERE key = ?", key).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n == 1
+}
+
+func TestOneFailedJobDoesNotUndoTheOthers(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	// A job that blocks the writer, so that the next ones share a batch.
+	hold, held := make(chan struct{}), make(chan struct{})
+	go db.Write(context.Background(), func(*store.Tx) error { close(held); <-hold; return nil })
+	<-held
+	boom := errors.New("boom")
+	var wg sync.WaitGroup
+	errs := make([]error, 3)
+	for i, fn := range []func(*store.Tx) error{
+		func(tx *store.Tx) error { return set(tx, "a") },
+		func(tx *store.Tx) error { set(tx, "b"); return boom },
+		func(tx *store.Tx) error { set(tx, "c"); panic("c") },
+	} {
+		wg.Go(func() { errs[i] = db.Write(context.Background(), fn) })
+	}
+	time.Sleep(20 * time.Millisecond) // let them queue; the result does not depend on it
+	close(hold)
+	wg.Wait()
+	if errs[0] != nil || !errors.Is(errs[1], boom) || errs[2] == nil {
+		t.Fatalf("errors %v", errs)
+	}
+	if !has(t, db, "a") || has(t, db, "b") || has(t, db, "c") {
+		t.Fatal("want only a")
+	}
+}
+
+func TestAfterRunsInCommitOrderAndOnlyOnSuccess(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	var got []string
+	for _, k := range []string{"1", "2", "3"} {
+		err := db.Write(t.Context(), func(tx *store.Tx) error {
+			tx.After(func() { got = append(got, k) })
+			if k == "2" {
+				return errors.New("no")
+			}
+			return set(tx, k)
+		})
+		if (err != nil) != (k == "2") {
+			t.Fatal(k, err)
+		}
+	}
+	if len(got) != 2 || got[0] != "1" || got[1] != "3" {
+		t.Fatalf("got %v", got)
+	}
+}
+
+func TestUniqueAndClosed(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	write := func() error { return db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, "k") }) }
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(); !store.IsUnique(err) {
+		t.Fatalf("want a unique violation, got %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(); !errors.Is(err, store.ErrClosed) {
+		t.Fatalf("want ErrClosed, got %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal("second Close:", err)
+	}
+}
+
+func TestManyWritersSurviveReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pc2.db")
+	db := open(t, path)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				if err := db.Write(context.Background(), func(tx *store.Tx) error { return set(tx, string(rune('a'+w))+string(rune('0'+i))) }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	db.Close()
+	db = open(t, path)
+	var n int
+	if err := db.Read(t.Context()).QueryRow("SELECT count(*) FROM settings").Scan(&n); err != nil || n != 400 {
+		t.Fatal(n, err)
+	}
+	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
+		t.Fatal("mode", fi.Mode())
+	}
+}
+
+func TestViewIsOneSnapshot(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	count := func(q store.Queryer) (n int) {
+		if err := q.QueryRow("SELECT count(*) FROM settings").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	err := db.View(t.Context(), func(q store.Queryer) error {
+		before := count(q)
+		if err := db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, "new") }); err != nil {
+			return err
+		}
+		if count(q) != before || count(db.Read(t.Context())) != before+1 {
+			t.Error("the snapshot moved, or the pool did not")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadersCannotWrite(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	if rows, err := db.Read(t.Context()).Query("DELETE FROM settings RETURNING key"); err == nil {
+		rows.Next()
+		if rows.Err() == nil {
+			t.Fatal("a reader wrote")
+		}
+		rows.Close()
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pc2.db")
+	open(t, path).Close()
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	raw.Close()
+	if _, err := store.Open(t.Context(), store.Config{Path: path}); fault.CodeOf(err) != "schema_too_new" {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestVacuumGivesPagesBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pc2.db")
+	db := open(t, path)
+	big := string(make([]byte, 1<<20))
+	if err := db.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec("INSERT INTO settings VALUES ('big', ?, 0)", big)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec("DELETE FROM settings"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	last := 1 << 30
+	for {
+		left, err := db.Vacuum(t.Context(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left == 0 {
+			break
+		}
+		if left >= last {
+			t.Fatalf("%d free pages left, before %d", left, last)
+		}
+		last = left
+	}
+	db.Close()
+	if fi, _ := os.Stat(path); fi.Size() > 512<<10 {
+		t.Fatalf("file is still %d bytes", fi.Size())
+	}
+}

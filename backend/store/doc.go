@@ -1,0 +1,39 @@
+// Package store is the node's SQLite database: all metadata, and the only index
+// of what exists. A row is the pin: content lives while a row refers to it.
+//
+//	db, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, "pc2.db")})
+//	defer db.Close()
+//	err = db.Write(ctx, func(tx *store.Tx) error {
+//		_, err := tx.Exec("UPDATE users SET last_login = ? WHERE id = ?", now, id)
+//		tx.After(func() { event.Publish(bus, …) })
+//		return err
+//	})
+//
+// # Writing
+//
+// One goroutine writes. It takes whatever waits (at most 128 jobs), runs each
+// inside a savepoint of one BEGIN IMMEDIATE … COMMIT, and so pays one WAL sync
+// for all of them; a job that fails is undone alone.
+//
+//	Write ─┐
+//	Write ─┼─▶ queue ─▶ writer: BEGIN · savepoint job · … · COMMIT (fsync) ─▶ After hooks ─▶ answers
+//	Write ─┘
+//
+// A job that the writer has taken is not cancellable: Write waits for its
+// outcome even when ctx ends, because the caller must know it. There are three:
+//
+//   - nil: committed and synced (synchronous=FULL); survives power loss.
+//   - an error that is not ErrUnknown: nothing of the job is in the database.
+//     A full disk is the fault storage_full (507).
+//   - ErrUnknown (fault storage_unavailable, 503): COMMIT itself failed, so the
+//     job may be there or not; the next start decides. The database then takes
+//     no further writes.
+//
+// # Reading
+//
+// Query and QueryRow use a pool of read connections; WAL lets them read beside
+// the writer. View gives several reads one snapshot. Statements are prepared
+// once per connection and kept.
+//
+// Statements are constant strings with parameters; never build one from input.
+package store

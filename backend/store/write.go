@@ -1,0 +1,253 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// maxBatch bounds how many jobs share one COMMIT, and so how long the first
+// of them can wait for the last.
+const maxBatch = 128
+
+// bg is what the writer works under: a job once taken is not cancellable, and
+// with a cancellable context the driver starts a goroutine for each statement.
+var bg = context.Background()
+
+type job struct {
+	fn    func(*Tx) error
+	err   error
+	after []func()
+	done  chan struct{}
+}
+
+// Tx is a write transaction, valid inside the function that got it.
+type Tx struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	after []func()
+}
+
+// Write runs fn in the writer's transaction and waits for the outcome; see the
+// package documentation for the three there are. fn runs on the writer's
+// goroutine and must not call Write. ctx matters only until the writer has
+// taken the job.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	j := &job{fn: fn, done: make(chan struct{})}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-db.closed:
+		return ErrClosed
+	default:
+	}
+	select {
+	case db.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.closed:
+		return ErrClosed
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-db.done: // the writer ended; it may have taken j as its last act
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// writer runs until Close and then until the queue is empty.
+func (db *DB) writer() {
+	defer close(db.done)
+	stmts := map[string]*sql.Stmt{}
+	for {
+		var first *job
+		select {
+		case first = <-db.jobs:
+		case <-db.closed:
+			select {
+			case first = <-db.jobs:
+			default:
+				return
+			}
+		}
+		batch := []*job{first}
+		for len(batch) < maxBatch {
+			select {
+			case j := <-db.jobs:
+				batch = append(batch, j)
+				continue
+			default:
+			}
+			break
+		}
+		db.commit(batch, stmts)
+		for _, j := range batch {
+			if j.err == nil {
+				for _, f := range j.after {
+					f()
+				}
+			}
+			close(j.done)
+		}
+	}
+}
+
+// commit runs a batch in one transaction and sets the outcome of each job.
+func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
+	all := func(err error) {
+		for _, j := range batch {
+			if j.err == nil {
+				j.err = err
+			}
+		}
+	}
+	if err := db.Broken(); err != nil {
+		all(err)
+		return
+	}
+	if err := db.exec("BEGIN IMMEDIATE"); err != nil {
+		if isFull(err) {
+			all(ErrFull.Because(err))
+			return
+		}
+		all(ErrReadOnly.Because(fmt.Errorf("begin: %w", err)))
+		return
+	}
+	for _, j := range batch {
+		if err := db.one(j, stmts); err != nil {
+			// The savepoint is gone, so SQLite has undone the whole transaction by itself
+			// (it may on a full disk or an I/O error). Nothing of the batch is left.
+			_ = db.exec("ROLLBACK") // fails when there is nothing to roll back
+			if isFull(err) {
+				all(ErrFull.Because(err))
+			} else {
+				all(ErrReadOnly.Because(fmt.Errorf("transaction lost: %w", err)))
+			}
+			return
+		}
+	}
+	err := db.exec("COMMIT")
+	if err == nil {
+		return
+	}
+	back := db.exec("ROLLBACK")
+	if isFull(err) && back == nil {
+		all(ErrFull.Because(err))
+		return
+	}
+	db.mu.Lock()
+	db.broken = ErrReadOnly.Because(fmt.Errorf("commit: %w", err))
+	db.mu.Unlock()
+	db.log.Error("commit failed, no further writes", "err", err, "rollback", back)
+	all(ErrReadOnly.Because(errors.Join(ErrUnknown, err)))
+}
+
+// one runs a job inside a savepoint. The job's own failure goes to j.err; the
+// error returned means that the transaction itself is lost.
+func (db *DB) one(j *job, stmts map[string]*sql.Stmt) error {
+	if err := db.exec("SAVEPOINT job"); err != nil {
+		return err
+	}
+	tx := &Tx{conn: db.conn, stmts: stmts}
+	err := call(j.fn, tx)
+	j.after = tx.after
+	if err == nil {
+		if err = db.exec("RELEASE job"); err == nil {
+			return nil
+		}
+	}
+	j.err = err
+	if isFull(err) {
+		j.err = ErrFull.Because(err)
+	}
+	if back := db.exec("ROLLBACK TO job"); back != nil {
+		return errors.Join(err, back)
+	}
+	return db.exec("RELEASE job")
+}
+
+// call keeps a panic inside its job: the writer serves everybody.
+func call(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(tx)
+}
+
+func (db *DB) exec(query string) error {
+	_, err := db.conn.ExecContext(bg, query)
+	return err
+}
+
+func (tx *Tx) prepare(query string) (*sql.Stmt, error) {
+	if s := tx.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := tx.conn.PrepareContext(bg, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	tx.stmts[query] = s
+	return s, nil
+}
+
+// Exec runs a statement.
+func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	s, err := tx.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(bg, args...)
+}
+
+// Query reads rows, this transaction's own changes included. Close them before fn returns.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	s, err := tx.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(bg, args...)
+}
+
+// QueryRow reads one row.
+func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	s, err := tx.prepare(query)
+	if err != nil {
+		return tx.conn.QueryRowContext(bg, query, args...) // its Scan reports the error
+	}
+	return s.QueryRowContext(bg, args...)
+}
+
+// After registers f to run once this job is committed, in commit order and
+// before Write returns. It runs on the writer's goroutine: it must not block.
+func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
+
+// Vacuum gives at most pages free pages back to the disk and returns how many
+// are left. It holds the write lock while it runs, so pages should be about 100.
+func (db *DB) Vacuum(ctx context.Context, pages int) (left int, err error) {
+	err = db.Write(ctx, func(tx *Tx) error {
+		// As a query, stepped to its end: the pragma frees one page a step.
+		rows, err := tx.conn.QueryContext(bg, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", pages))
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		return tx.conn.QueryRowContext(bg, "PRAGMA freelist_count").Scan(&left)
+	})
+	return left, err
+}

@@ -1,0 +1,42 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+)
+
+// Token is the secret of a session: 32 random bytes as 64 lower-case hex
+// digits. It prints as "[redacted]"; Reveal is for the answer of a login and its cookie.
+type Token struct{ s string }
+
+func newToken() Token {
+	var raw [32]byte
+	rand.Read(raw[:])
+	return Token{hex.EncodeToString(raw[:])}
+}
+
+// parseToken refuses whatever can be no token, without asking the database.
+func parseToken(s string) (Token, bool) {
+	if len(s) != 64 {
+		return Token{}, false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return Token{}, false
+		}
+	}
+	return Token{s}, true
+}
+
+// hash is what is stored of a token: SHA-256 of its 64 characters.
+func (t Token) hash() [32]byte { return sha256.Sum256([]byte(t.s)) }
+
+// Reveal is the token itself.
+func (t Token) Reveal() string { return t.s }
+
+func (t Token) String() string               { return "[redacted]" }
+func (t Token) GoString() string             { return "[redacted]" }
+func (t Token) LogValue() slog.Value         { return slog.StringValue("[redacted]") }
+func (t Token) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }

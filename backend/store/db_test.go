@@ -89,6 +89,23 @@ func TestAfterRunsInCommitOrderAndOnlyOnSuccess(t *testing.T) {
 	}
 }
 
+func TestLastBelongsToItsJob(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	boom := errors.New("boom")
+	for key, fails := range map[string]error{"good": nil, "bad": boom} {
+		err := db.Write(t.Context(), func(tx *store.Tx) error {
+			tx.Last(func(tx *store.Tx) error {
+				tx.Last(func(*store.Tx) error { return fails })
+				return set(tx, key+" last")
+			})
+			return set(tx, key)
+		})
+		if !errors.Is(err, fails) || has(t, db, key) != (fails == nil) || has(t, db, key+" last") != (fails == nil) {
+			t.Fatal(key, err)
+		}
+	}
+}
+
 func TestUniqueAndClosed(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
 	write := func() error { return db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, "k") }) }

@@ -27,6 +27,7 @@ type job struct {
 type Tx struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	last  []func(*Tx) error
 	after []func()
 }
 
@@ -159,6 +160,9 @@ func (db *DB) one(j *job, stmts map[string]*sql.Stmt) error {
 	}
 	tx := &Tx{conn: db.conn, stmts: stmts}
 	err := call(j.fn, tx)
+	for i := 0; err == nil && i < len(tx.last); i++ { // one may register another
+		err = call(tx.last[i], tx)
+	}
 	j.after = tx.after
 	if err == nil {
 		if err = db.exec("RELEASE job"); err == nil {
@@ -228,6 +232,10 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	}
 	return s.QueryRowContext(bg, args...)
 }
+
+// Last registers f to run inside the transaction once the job's function has
+// returned nil; its error fails the job.
+func (tx *Tx) Last(f func(*Tx) error) { tx.last = append(tx.last, f) }
 
 // After registers f to run once this job is committed, in commit order and
 // before Write returns. It runs on the writer's goroutine: it must not block.

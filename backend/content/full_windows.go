@@ -1,0 +1,17 @@
+package content
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// isFull says whether err means that the disk, or the quota on it, is full.
+func isFull(err error) bool {
+	for _, full := range []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED} {
+		if errors.Is(err, full) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,175 @@
+package content
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+
+	"github.com/ipfs/go-cid"
+)
+
+// Options of Stage.
+type Options struct {
+	Digest bool  // also hash the plain bytes, into Draft.SHA256
+	Size   int64 // how much will come, if known: a hint; 0 or less is unknown
+}
+
+// Draft is content that is durable and that nobody can see. Commit or Discard it.
+type Draft struct {
+	ID     ID
+	Key    Key
+	Size   int64   // plain bytes
+	Root   cid.Cid // of the ciphertext's DAG
+	SHA256 []byte  // of the plain bytes, when asked for
+
+	inline []byte // the ciphertext, when it is one segment; else there is a file
+
+	mu   sync.Mutex
+	used bool // by Commit or Discard
+}
+
+// Ref is what a reader needs.
+func (d *Draft) Ref() Ref { return Ref{d.ID, d.Key, d.Size} }
+
+// take says whether the caller is the first to use the draft.
+func (d *Draft) take() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.used
+	d.used = true
+	return first
+}
+
+// Stage reads r to its end, seals what it reads and makes it durable. The
+// reader's error is returned wrapped, a full disk is store.ErrFull; after any
+// error nothing stays.
+func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, error) {
+	if err := s.db.Broken(); err != nil {
+		return nil, err // no commit can follow
+	}
+	s.staged.Store(true)
+	d := &Draft{ID: newID(), Key: newKey()}
+	seal := newSealer(d.ID, d.Key)
+	var plain hash.Hash
+	if o.Digest {
+		plain = sha256.New()
+	}
+	// One segment and one byte: is it more than a segment?
+	first := s.buffers.Get().(*[bufferSize]byte)
+	n, err := fill(r, first[:segPlain+1], 0)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("read content: %w", err)
+		s.buffers.Put(first)
+	case n <= segPlain:
+		err = ctx.Err()
+		if plain != nil {
+			plain.Write(first[:n])
+		}
+		d.Size = int64(n)
+		d.inline = append([]byte(nil), seal.seal(first[:n], 0, true)...)
+		d.Root = toCID(cid.Raw, sha256.Sum256(d.inline))
+		s.buffers.Put(first)
+	default:
+		err = s.stageFile(ctx, d, &pipe{s: s, seal: seal, plain: plain}, first, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if plain != nil {
+		d.SHA256 = plain.Sum(nil)
+	}
+	return d, nil
+}
+
+// stageFile writes the object file, first holding what was read so far.
+func (s *Store) stageFile(ctx context.Context, d *Draft, p *pipe, first *[bufferSize]byte, r io.Reader) (err error) {
+	name := pathIncoming(d.ID)
+	f, err := s.disk.Create(name)
+	if err != nil {
+		s.buffers.Put(first)
+		return diskError("create", d.ID, err)
+	}
+	defer func() {
+		if err != nil {
+			s.remove(name)
+		}
+	}()
+	leaves, size, err := p.run(ctx, f, first, r)
+	if err == nil {
+		d.Size = size
+		d.Root, err = s.finish(d.ID, f, size, leaves)
+	}
+	if closed := f.Close(); err == nil && closed != nil {
+		err = diskError("close", d.ID, closed)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.incoming.wait(); err != nil {
+		return diskError("sync the folder of", d.ID, err)
+	}
+	return nil
+}
+
+// finish writes the tail and syncs the file. A sync that failed is never tried
+// again: the kernel may have dropped the bytes and would say that all is well.
+func (s *Store) finish(id ID, f file, size int64, leaves []digest) (cid.Cid, error) {
+	w := bufio.NewWriterSize(io.NewOffsetWriter(full{f}, sealedSize(size)), 32<<10)
+	root, err := writeTail(w, size, leaves)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return cid.Undef, diskError("write the tail of", id, err)
+	}
+	if err := f.Sync(); err != nil {
+		return cid.Undef, diskError("sync", id, err)
+	}
+	return root, nil
+}
+
+// remove unlinks a file that no row refers to. If that fails, the next start's
+// recovery does it.
+func (s *Store) remove(name string) {
+	if err := s.disk.Remove(name); err != nil && !isGone(err) {
+		s.log.Warn("object file could not be removed, the next start will try again", "name", name, "err", err)
+	}
+}
+
+// fill reads into b[have:] until it is full or r ends, and returns how much of b
+// is filled. It is not io.ReadFull, which gives io.ErrUnexpectedEOF both for an
+// end within b and for a reader that says so itself: a body that was cut off.
+func fill(r io.Reader, b []byte, have int) (int, error) {
+	for empty := 0; have < len(b); {
+		n, err := r.Read(b[have:])
+		have += n
+		if err == io.EOF { // not wrapped: io.Reader says so
+			return have, nil
+		}
+		if err != nil {
+			return have, err
+		}
+		if n > 0 {
+			empty = 0
+		} else if empty++; empty == 100 {
+			return have, io.ErrNoProgress
+		}
+	}
+	return have, nil
+}
+
+// full makes a short write an error, whatever the file says.
+type full struct{ f file }
+
+func (w full) WriteAt(p []byte, off int64) (int, error) {
+	n, err := w.f.WriteAt(p, off)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return n, err
+}

@@ -116,6 +116,7 @@ CREATE TABLE entries (
   CHECK (is_dir = 0 OR object IS NULL)
 );
 CREATE UNIQUE INDEX entries_child ON entries (parent_id, name_key);
+CREATE INDEX entries_folder ON entries (parent_id, name) WHERE is_dir = 1; -- how deep a folder goes
 CREATE UNIQUE INDEX entries_home ON entries (wallet_address) WHERE parent_id IS NULL;
 CREATE INDEX entries_object ON entries (object) WHERE object IS NOT NULL;
 CREATE INDEX entries_modified ON entries (wallet_address, modified);

@@ -1,0 +1,289 @@
+package files
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"pc2/backend/content"
+	"pc2/backend/store"
+)
+
+// WriteRequest says what Write does.
+type WriteRequest struct {
+	To            Selector // the file; or a folder that exists, together with Name
+	Name          string   // "": To is the file itself
+	Overwrite     bool     // a file that is there gets the new content and stays itself: uid, created, name
+	DedupeName    bool     // else the new file gets a free name: "x (1).txt"
+	CreateParents bool     // folders that are missing on the way are made
+	ExpectETag    string   // If-Match: the file is there and has (one of) these roots; "*": any
+	MIME          string   // "": from the name
+	Metadata      *string  // a JSON object; nil: none, or as before
+	Size          int64    // announced, 0: unknown. Only to refuse early.
+	Digest        bool     // hash the plain bytes into WriteResult.SHA256
+	Origin        string
+
+	// Verify, if set, sees what has arrived before anything becomes visible; its
+	// error is Write's, and nothing has happened.
+	Verify func(size int64, sha256 []byte) error
+}
+
+// WriteResult is the file after a Write.
+type WriteResult struct {
+	Entry
+	SHA256  []byte // of the plain bytes, when Digest was asked for
+	Updated bool   // the file was there before
+}
+
+// Write stores what r yields and then, in one transaction, the file's row. A
+// write that cannot succeed is refused before the content is read, as far as can
+// be known; the transaction checks everything again.
+func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader) (w WriteResult, err error) {
+	if err := checkMetadata(req.Metadata); err != nil {
+		return WriteResult{}, err
+	}
+	room, err := t.planWrite(ctx, a, req)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	draft, err := t.content.Stage(ctx, &limited{r: r, left: room}, content.Options{Digest: req.Digest, Size: req.Size})
+	if err != nil {
+		return WriteResult{}, err
+	}
+	defer t.content.Discard(draft)
+	if req.Verify != nil {
+		if err := req.Verify(draft.Size, draft.SHA256); err != nil {
+			return WriteResult{}, err
+		}
+	}
+	err = t.content.Commit(ctx, draft, t.changing(req.Origin, func(c *change) error {
+		to, err := req.target(c.tx, a)
+		if err != nil {
+			return err
+		}
+		w, err = c.put(to, req, draft)
+		return err
+	}))
+	if err != nil {
+		return WriteResult{}, err
+	}
+	w.SHA256 = draft.SHA256
+	return w, nil
+}
+
+// planWrite looks whether the write can succeed, and how many bytes it may have.
+func (t *Tree) planWrite(ctx context.Context, a Actor, req WriteRequest) (room int64, err error) {
+	capacity := t.capacity()
+	err = t.db.View(ctx, func(q store.Queryer) error {
+		to, err := req.target(q, a)
+		if err != nil {
+			return err
+		}
+		if _, err := checkMIME(req.MIME, to.name); err != nil {
+			return err
+		}
+		used, limit, err := usage(q, to.at.owner(), capacity)
+		room = max(limit-used, 0)
+		if to.old != nil {
+			room += to.old.last().size
+		}
+		return err
+	})
+	if err == nil && req.Size > room {
+		err = ErrQuota
+	}
+	return room, err
+}
+
+// target is where something is going to be.
+type target struct {
+	at      chain    // the folder, or the innermost one that exists
+	missing []string // folders to make inside it first
+	name    string
+	old     chain // what has this name already, to be overwritten; else nil
+	dedupe  bool  // the name is taken: find a free one
+}
+
+// target finds where the file will be and checks all that can be checked.
+func (req WriteRequest) target(q store.Queryer, a Actor) (target, error) {
+	p, err := resolve(q, a, req.To)
+	if err != nil {
+		return target{}, err
+	}
+	if req.Name != "" && (p.root || p.exists() && p.found.last().isDir) {
+		if p, err = p.inside(q, req.Name); err != nil {
+			return target{}, err
+		}
+	}
+	to, err := p.target(req.CreateParents)
+	if err != nil {
+		return target{}, err
+	}
+	if req.ExpectETag != "" && (to.old == nil || !matches(req.ExpectETag, to.old.last())) {
+		return target{}, ErrStale
+	}
+	if to.old == nil {
+		return to, nil
+	}
+	switch old := to.old.last(); {
+	case req.Overwrite && !old.isDir:
+		return to, nil
+	case req.DedupeName && len(to.old) > 1:
+		return target{at: to.at, name: to.name, dedupe: true}, nil
+	case old.isDir && req.Overwrite:
+		return target{}, ErrOverFolder.With("entry_name", old.name)
+	default:
+		return target{}, ErrExists.With("entry_name", old.name)
+	}
+}
+
+// inside is the place of a name in a folder that exists.
+func (p place) inside(q store.Queryer, name string) (place, error) {
+	if err := CheckName(name); err != nil {
+		return place{}, err
+	}
+	if p.root {
+		return place{}, ErrRoot
+	}
+	r, err := child(q, p.found.last(), name)
+	if err != nil {
+		return place{}, err
+	}
+	if r == nil {
+		p.rest = []string{name}
+		return p, nil
+	}
+	p.found = p.found.with(*r)
+	return p, nil
+}
+
+// target is p as the place of something to be made.
+func (p place) target(createParents bool) (target, error) {
+	switch {
+	case p.root:
+		return target{}, ErrRoot
+	case p.exists():
+		return target{at: p.found.folder(), name: p.found.last().name, old: p.found}, nil
+	case len(p.found) == 0 && len(p.rest) == 1 && !p.gone:
+		return target{}, ErrRoot
+	case len(p.found) == 0:
+		return target{}, ErrNoDest
+	case !p.found.last().isDir:
+		return target{}, ErrNotFolder
+	case len(p.rest) > 1 && !createParents:
+		return target{}, ErrNoDest
+	}
+	n := len(p.rest) - 1
+	to := target{at: p.found, missing: p.rest[:n], name: p.rest[n]}
+	// The same check as that of the transaction, so that no body is read in vain.
+	for _, name := range p.rest {
+		p.found = p.found.with(row{name: name})
+	}
+	return to, checkPlace(p.found)
+}
+
+// put gives the draft its row.
+func (c *change) put(to target, req WriteRequest, draft *content.Draft) (WriteResult, error) {
+	r := row{name: to.name, size: draft.Size, root: draft.Root.Bytes(), object: sql.Null[content.ID]{V: draft.ID, Valid: true}, metadata: req.Metadata}
+	mime, err := checkMIME(req.MIME, to.name)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	r.mime = sql.NullString{String: mime, Valid: true}
+	if to.old != nil {
+		return c.overwrite(to.old, r, draft.Key)
+	}
+	if r.key, err = c.t.keyring.Wrap(to.at.owner(), draft.ID, draft.Key); err != nil {
+		return WriteResult{}, err
+	}
+	if to.at, err = c.folders(to.at, to.missing); err != nil {
+		return WriteResult{}, err
+	}
+	if to.dedupe {
+		if r.name, err = c.freeName(to.at.last(), to.name, false); err != nil {
+			return WriteResult{}, err
+		}
+	}
+	at, err := c.insert(to.at, r)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	return WriteResult{Entry: at.entry()}, nil
+}
+
+// overwrite gives a file new content.
+func (c *change) overwrite(at chain, r row, key content.Key) (WriteResult, error) {
+	old := *at.last()
+	wrapped, err := c.t.keyring.Wrap(old.owner, r.object.V, key)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	n := at.last()
+	n.size, n.mime, n.object, n.key, n.root = r.size, r.mime, r.object, wrapped, r.root
+	n.modified, n.accessed = c.sec, c.sec
+	n.rev++
+	if r.metadata != nil {
+		n.metadata = r.metadata
+	}
+	if _, err := c.tx.Exec(`UPDATE entries SET size = ?, mime_type = ?, object = ?, key = ?, metadata = ?, modified = ?, accessed = ?, rev = ?, thumb_cid = NULL
+		WHERE id = ?`, n.size, n.mime, n.object, n.key, n.metadata, n.modified, n.accessed, n.rev, n.id); err != nil {
+		return WriteResult{}, err
+	}
+	if old.object.Valid {
+		if err := c.t.content.Release(c.tx, "SELECT ?, 1", old.object.V); err != nil {
+			return WriteResult{}, err
+		}
+	}
+	c.used[n.owner] += n.size - old.size
+	return WriteResult{Entry: c.tell(Updated, at), Updated: true}, nil
+}
+
+// matches says whether an If-Match value names the content of r.
+func matches(ifMatch string, r *row) bool {
+	if r.isDir {
+		return false
+	}
+	root := cidString(r.root)
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || strings.Trim(tag, `"`) == root {
+			return true
+		}
+	}
+	return false
+}
+
+const maxMetadata = 64 << 10
+
+// checkMetadata allows a JSON object, so that the Trash can put its own keys beside what is there.
+func checkMetadata(m *string) error {
+	if m == nil {
+		return nil
+	}
+	if len(*m) > maxMetadata {
+		return invalid("metadata", "The metadata are longer than 64 KiB.")
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(*m), &object); err != nil || object == nil {
+		return invalid("metadata", "The metadata are not a JSON object.")
+	}
+	return nil
+}
+
+// limited fails a read that goes beyond what the owner may store: an upload
+// without an announced size ends there, not after it has filled the disk.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	l.left -= int64(n)
+	if l.left < 0 {
+		return 0, ErrQuota
+	}
+	return n, err
+}

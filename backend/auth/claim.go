@@ -17,7 +17,11 @@ import (
 // ClaimCode is what makes a verified wallet the first owner: 12 characters of
 // Crockford base32, 60 bits. It prints as "[redacted]"; Reveal is for the
 // console, the tray and the ready file.
-type ClaimCode struct{ s string }
+type ClaimCode struct {
+	// A closure, because fmt prints unexported fields of other structs without
+	// asking their methods; of a function it prints the address.
+	secret func() string
+}
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -27,8 +31,10 @@ func newClaimCode() ClaimCode {
 	for i, b := range raw {
 		raw[i] = crockford[b%32]
 	}
-	return ClaimCode{string(raw[:])}
+	return claimCode(string(raw[:]))
 }
+
+func claimCode(s string) ClaimCode { return ClaimCode{func() string { return s }} }
 
 // parseClaimCode reads a code as people type it: any letter case, hyphens and
 // spaces anywhere, O for 0, I and L for 1.
@@ -48,14 +54,22 @@ func parseClaimCode(s string) (ClaimCode, bool) {
 		}
 		out = append(out, c)
 	}
-	return ClaimCode{string(out)}, len(out) == 12
+	if len(out) != 12 {
+		return ClaimCode{}, false
+	}
+	return claimCode(string(out)), true
 }
 
 // IsZero says that there is no code, because there is an owner.
-func (c ClaimCode) IsZero() bool { return c.s == "" }
+func (c ClaimCode) IsZero() bool { return c.secret == nil }
 
-// Reveal is the code itself.
-func (c ClaimCode) Reveal() string { return c.s }
+// Reveal is the code itself, "" if there is none.
+func (c ClaimCode) Reveal() string {
+	if c.IsZero() {
+		return ""
+	}
+	return c.secret()
+}
 
 func (c ClaimCode) String() string               { return "[redacted]" }
 func (c ClaimCode) GoString() string             { return "[redacted]" }
@@ -63,7 +77,7 @@ func (c ClaimCode) LogValue() slog.Value         { return slog.StringValue("[red
 func (c ClaimCode) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 func (c ClaimCode) equal(o ClaimCode) bool {
-	return !c.IsZero() && subtle.ConstantTimeCompare([]byte(c.s), []byte(o.s)) == 1
+	return !c.IsZero() && subtle.ConstantTimeCompare([]byte(c.Reveal()), []byte(o.Reveal())) == 1
 }
 
 // claim is the door to ownership: open with a code until there is an owner.

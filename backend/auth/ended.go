@@ -36,7 +36,8 @@ const (
 
 	// endOthers: wallet, now, own id, own too?, own id, own too?, apps too?
 	endOthers = `UPDATE sessions SET revoked_at = ? WHERE wallet_address = ? AND revoked_at IS NULL AND expires_at > ?
-		AND ((kind = 'web' AND (session_id <> ? OR ?)) OR (kind <> 'web' AND (parent_session_id <> ? OR ? OR ?))) RETURNING session_id`
+		AND ((kind = 'web' AND (session_id <> ? OR ?)) OR (kind <> 'web' AND ((parent_session_id IS NOT NULL AND (parent_session_id <> ? OR ?)) OR ?)))
+		RETURNING session_id`
 
 	// endIdlest: wallet, now, how many stay.
 	endIdlest = `UPDATE sessions SET revoked_at = ? WHERE session_id IN (

@@ -9,12 +9,16 @@ import (
 
 // Token is the secret of a session: 32 random bytes as 64 lower-case hex
 // digits. It prints as "[redacted]"; Reveal is for the answer of a login and its cookie.
-type Token struct{ s string }
+type Token struct {
+	secret func() string // a closure, for the reason given at ClaimCode
+}
+
+func tokenOf(s string) Token { return Token{func() string { return s }} }
 
 func newToken() Token {
 	var raw [32]byte
 	rand.Read(raw[:])
-	return Token{hex.EncodeToString(raw[:])}
+	return tokenOf(hex.EncodeToString(raw[:]))
 }
 
 // parseToken refuses whatever can be no token, without asking the database.
@@ -27,14 +31,19 @@ func parseToken(s string) (Token, bool) {
 			return Token{}, false
 		}
 	}
-	return Token{s}, true
+	return tokenOf(s), true
 }
 
 // hash is what is stored of a token: SHA-256 of its 64 characters.
-func (t Token) hash() [32]byte { return sha256.Sum256([]byte(t.s)) }
+func (t Token) hash() [32]byte { return sha256.Sum256([]byte(t.Reveal())) }
 
-// Reveal is the token itself.
-func (t Token) Reveal() string { return t.s }
+// Reveal is the token itself, "" for the zero Token.
+func (t Token) Reveal() string {
+	if t.secret == nil {
+		return ""
+	}
+	return t.secret()
+}
 
 func (t Token) String() string               { return "[redacted]" }
 func (t Token) GoString() string             { return "[redacted]" }

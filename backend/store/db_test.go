@@ -151,6 +151,30 @@ func TestManyWritersSurviveReopen(t *testing.T) {
 	}
 }
 
+// A clean close leaves one file: everything is in it, and a copy of it is whole.
+func TestCloseLeavesNoWAL(t *testing.T) {
+	dir := t.TempDir()
+	for _, key := range []string{"first", "again"} {
+		db := open(t, filepath.Join(dir, "pc2.db"))
+		if err := db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, key) }); err != nil {
+			t.Fatal(err)
+		}
+		has(t, db, key)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Name() != "pc2.db" {
+				t.Errorf("%s: %s is left", key, e.Name())
+			}
+		}
+	}
+}
+
 func TestViewIsOneSnapshot(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
 	count := func(q store.Queryer) (n int) {

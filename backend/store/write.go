@@ -67,8 +67,13 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 
 // writer runs until Close and then until the queue is empty.
 func (db *DB) writer() {
-	defer close(db.done)
 	stmts := map[string]*sql.Stmt{}
+	defer close(db.done)
+	defer func() {
+		for _, s := range stmts { // an open statement keeps SQLite from closing the file, and so from removing the WAL
+			s.Close()
+		}
+	}()
 	for {
 		var first *job
 		select {

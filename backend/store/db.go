@@ -62,10 +62,13 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	f.Close()
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 
 	db := &DB{log: cfg.Log.With("part", "store"), jobs: make(chan *job, maxBatch), closed: make(chan struct{}), done: make(chan struct{})}
-	if err := db.open(ctx, cfg); err != nil {
+	if err := db.open(ctx, cfg, info.Size() == 0); err != nil {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -73,9 +76,14 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) open(ctx context.Context, cfg Config) (err error) {
-	// auto_vacuum has to come before journal_mode, else it is silently off.
-	if db.write, err = pool(cfg.Path, 1, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-4096)"); err != nil {
+func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)"}
+	if empty {
+		// It has to come before journal_mode, else it is silently off. Later it would
+		// be a write, and opening changes no byte of a database that is up to date.
+		pragmas = append([]string{"auto_vacuum(incremental)"}, pragmas...)
+	}
+	if db.write, err = pool(cfg.Path, 1, pragmas...); err != nil {
 		return err
 	}
 	if db.conn, err = db.write.Conn(ctx); err != nil {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -148,6 +149,21 @@ func TestManyWritersSurviveReopen(t *testing.T) {
 	}
 	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
 		t.Fatal("mode", fi.Mode())
+	}
+}
+
+// So a database that turns out to be the wrong one, or too new, is as it was.
+func TestOpenChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pc2.db")
+	open(t, path).Close()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(t, path).Close()
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("opening and closing changed the file (%v)", err)
 	}
 }
 

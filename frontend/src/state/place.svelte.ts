@@ -1,0 +1,55 @@
+import { pathOf, urlOf } from '../api/path';
+import { t } from '../text/en';
+
+/** Where in the page: one folder, written in the address, so that a reload comes back to it. */
+class Place {
+  path = $state('');
+  /** An entry that the list should bring into view and mark, once. */
+  wanted = $state<string | null>(null);
+  #home = '';
+
+  /** Reads the address for this home. Returns the way to stop. */
+  start(home: string): () => void {
+    this.#home = home;
+    const read = () => {
+      this.path = pathOf(location.pathname, home) ?? home;
+    };
+    read();
+    addEventListener('popstate', read);
+    return () => removeEventListener('popstate', read);
+  }
+
+  go(path: string): void {
+    if (path === this.path) return;
+    history.pushState(null, '', urlOf(path, this.#home));
+    this.path = path;
+  }
+
+  show(folder: string, entry: string): void {
+    this.wanted = entry;
+    this.go(folder);
+  }
+
+  /** The folder has another name now: same place, no step in the history. */
+  replace(path: string): void {
+    history.replaceState(null, '', urlOf(path, this.#home));
+    this.path = path;
+  }
+
+  url(path: string): string {
+    return urlOf(path, this.#home);
+  }
+
+  /** For links: an ordinary click stays in the page, all others do what the browser does. */
+  follow = (e: MouseEvent, path: string): void => {
+    if (e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+    e.preventDefault();
+    this.go(path);
+  };
+
+  title(what: string): void {
+    document.title = t.title(what);
+  }
+}
+
+export const place = new Place();

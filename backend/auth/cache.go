@@ -70,7 +70,7 @@ func (c *cache) extend(h [32]byte, activity, expires time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byID[h]; e != nil {
-		e.p.Session.LastActivity, e.p.Session.ExpiresAt = activity, expires
+		e.touched, e.p.Session.LastActivity, e.p.Session.ExpiresAt = activity, activity, expires
 	}
 }
 

@@ -212,7 +212,8 @@ func (g *guesses) recent(from netip.Prefix, now time.Time) []time.Time {
 	return ts
 }
 
-// sweep makes room: those whose window is over go, and one more if that was not enough.
+// sweep makes room: those whose window is over go, and, if that was not enough,
+// any others down to three quarters, so that a flood does not pay for it each time.
 func (g *guesses) sweep(now time.Time) {
 	for from := range g.byFrom {
 		if len(g.recent(from, now)) == 0 {
@@ -220,7 +221,7 @@ func (g *guesses) sweep(now time.Time) {
 		}
 	}
 	for from := range g.byFrom {
-		if len(g.byFrom) < maxGuessers {
+		if len(g.byFrom) < maxGuessers*3/4 {
 			return
 		}
 		delete(g.byFrom, from)

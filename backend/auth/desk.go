@@ -53,7 +53,7 @@ type Desk struct {
 	acceptHost func(string) bool
 	bus        *event.Bus
 	log        *slog.Logger
-	now        func() time.Time
+	now        func() time.Time // the wall clock in milliseconds, as stored
 
 	challenges *challenges
 	claim      claim
@@ -80,7 +80,6 @@ func New(ctx context.Context, cfg Config) (*Desk, error) {
 		acceptHost: cfg.AcceptHost,
 		bus:        cfg.Bus,
 		log:        cfg.Log,
-		now:        cfg.Now,
 		challenges: newChallenges(),
 		cache:      newCache(),
 	}
@@ -91,9 +90,12 @@ func New(ctx context.Context, cfg Config) (*Desk, error) {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.log = d.log.With("part", "auth")
-	if d.now == nil {
-		d.now = time.Now
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
+	// Truncate drops the monotonic reading too: that clock stands still while a
+	// PC sleeps, and a session must not sleep with it.
+	d.now = func() time.Time { return cfg.Now().Truncate(time.Millisecond) }
 	owner, err := d.owner(d.db.Read(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("read the owner: %w", err)

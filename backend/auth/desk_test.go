@@ -212,7 +212,7 @@ func TestStory(t *testing.T) {
 	if w, ok := n.Owner(); !ok || w != alice.addr || !n.ClaimCode().IsZero() {
 		t.Fatalf("owner %v %v, code gone: %v", w, ok, n.ClaimCode().IsZero())
 	}
-	if want := n.time.Add(7 * 24 * time.Hour); !l.Session.ExpiresAt.Equal(want) {
+	if want := n.time.Add(7 * 24 * time.Hour).Truncate(time.Millisecond); !l.Session.ExpiresAt.Equal(want) {
 		t.Fatalf("expires %v, want %v", l.Session.ExpiresAt, want)
 	}
 

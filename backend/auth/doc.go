@@ -28,6 +28,10 @@
 // visitor, never for all: nobody can keep the owner out. Configuration may pin
 // the owner, and there is no code then.
 //
+// The recovery phrase may be read once with the claim code (PhraseByClaim; a
+// second reader gets 410 phrase_already_shown), and later by the owner with a
+// fresh signature (PhraseByOwner). The phrase itself never comes here.
+//
 // # Sessions
 //
 // A token is 32 random bytes; only its SHA-256 is stored. A session ends after

@@ -97,6 +97,10 @@ func (c *claim) init(owner *wallet.Address) {
 	c.code = newClaimCode()
 }
 
+// Claimed is published on the bus once the node has an owner, and its claim
+// code is void.
+type Claimed struct{ Owner wallet.Address }
+
 // close is called once ownership is committed.
 func (c *claim) close(owner wallet.Address) {
 	c.mu.Lock()

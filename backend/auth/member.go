@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"pc2/backend/event"
 	"pc2/backend/store"
 	"pc2/backend/wallet"
 )
@@ -70,7 +71,10 @@ func (d *Desk) becomeOwner(tx *store.Tx, w wallet.Address, now time.Time) error 
 	if err != nil {
 		return fmt.Errorf("store the owner: %w", err)
 	}
-	tx.After(func() { d.claim.close(w) })
+	tx.After(func() {
+		d.claim.close(w)
+		event.Publish(d.bus, Claimed{Owner: w})
+	})
 	return nil
 }
 

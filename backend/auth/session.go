@@ -130,7 +130,7 @@ func (d *Desk) Authenticate(ctx context.Context, token string, ip netip.Addr, ua
 	if token == "" {
 		return Principal{}, ErrTokenMissing
 	}
-	t, ok := parseToken(token)
+	t, ok := ParseToken(token)
 	if !ok {
 		return Principal{}, ErrTokenUnknown
 	}

@@ -21,8 +21,8 @@ func newToken() Token {
 	return tokenOf(hex.EncodeToString(raw[:]))
 }
 
-// parseToken refuses whatever can be no token, without asking the database.
-func parseToken(s string) (Token, bool) {
+// ParseToken refuses whatever can be no session's token, without asking the database.
+func ParseToken(s string) (Token, bool) {
 	if len(s) != 64 {
 		return Token{}, false
 	}

@@ -7,8 +7,9 @@ import (
 	_ "github.com/alecthomas/kong"
 	_ "github.com/decred/dcrd/dcrec/secp256k1/v4"
 	_ "github.com/gofrs/flock"
-	_ "github.com/ipfs/boxo/ipld/unixfs/importer/balanced"
+	_ "github.com/google/uuid"
 	_ "github.com/ipfs/boxo/ipld/merkledag"
+	_ "github.com/ipfs/boxo/ipld/unixfs/importer/balanced"
 	_ "github.com/klauspost/compress/gzhttp"
 	_ "github.com/mr-tron/base58"
 	_ "github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +21,5 @@ import (
 	_ "golang.org/x/sys/unix"
 	_ "golang.org/x/text/unicode/norm"
 	_ "golang.org/x/time/rate"
-	_ "github.com/google/uuid"
 	_ "gopkg.in/natefinch/lumberjack.v2"
 )

@@ -96,8 +96,7 @@ func (c *change) tell(op Op, at chain) Entry {
 // child is the entry of that name in a folder, or nil.
 func child(q store.Queryer, folder *row, name string) (*row, error) {
 	var r row
-	err := r.scan(q.QueryRow(`SELECT `+columns+` FROM entries e LEFT JOIN object o ON o.id = e.object
-		WHERE e.parent_id = ? AND e.name_key = ?`, folder.id, nameKey(name)))
+	err := r.scan(q.QueryRow(`SELECT `+columns+` FROM entries e WHERE e.parent_id = ? AND e.name_key = ?`, folder.id, nameKey(name)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -132,9 +131,9 @@ func (c *change) insert(folder chain, r row) (chain, error) {
 	n := at.last()
 	n.uid, n.owner, n.rev, n.empty = uuid.NewString(), folder.owner(), 1, r.isDir
 	n.created, n.modified, n.accessed = c.sec, c.sec, c.sec
-	res, err := c.tx.Exec(`INSERT INTO entries (uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, metadata, created, modified, accessed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.uid, n.owner, folder.last().id, n.name, nameKey(n.name), n.isDir, n.size, n.mime, n.object, n.key, n.metadata, n.created, n.modified, n.accessed)
+	res, err := c.tx.Exec(`INSERT INTO entries (uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root, metadata, created, modified, accessed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.uid, n.owner, folder.last().id, n.name, nameKey(n.name), n.isDir, n.size, n.mime, n.object, n.key, n.root, n.metadata, n.created, n.modified, n.accessed)
 	if err != nil {
 		return nil, fmt.Errorf("insert entry: %w", err)
 	}

@@ -110,14 +110,14 @@ func (c *change) copyChildren(from, to chain) error {
 		) INSERT INTO temp.copied (old, parent) SELECT id, parent FROM sub`, source); err != nil {
 		return fmt.Errorf("collect folder: %w", err)
 	}
-	if _, err := c.tx.Exec(`INSERT INTO entries (id, uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key,
+	if _, err := c.tx.Exec(`INSERT INTO entries (id, uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root,
 			is_shortcut, shortcut_to, metadata, layout, sort_by, sort_order, associated_app_uid, thumb_cid, created, modified, accessed)
 		SELECT ?1 + c.n,
 			lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
 				substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
 			?2,
 			CASE c.parent WHEN ?3 THEN ?1 ELSE ?1 + (SELECT p.n FROM temp.copied p WHERE p.old = c.parent) END,
-			e.name, e.name_key, e.is_dir, e.size, e.mime_type, e.object, e.key,
+			e.name, e.name_key, e.is_dir, e.size, e.mime_type, e.object, e.key, e.root,
 			e.is_shortcut, e.shortcut_to, e.metadata, e.layout, e.sort_by, e.sort_order, e.associated_app_uid, e.thumb_cid, ?4, e.modified, ?4
 		FROM temp.copied c CROSS JOIN entries e ON e.id = c.old`, top, to.owner(), source, c.sec); err != nil {
 		return fmt.Errorf("copy folder: %w", err)

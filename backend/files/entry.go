@@ -2,9 +2,8 @@ package files
 
 import (
 	"database/sql"
+	"encoding/base32"
 	"strings"
-
-	"github.com/ipfs/go-cid"
 
 	"pc2/backend/content"
 	"pc2/backend/wallet"
@@ -32,7 +31,7 @@ type Entry struct {
 
 // columns of an entry, read by row.scan. Only what is needed: each costs time
 // in every row of a listing.
-const columns = `e.id, e.uid, e.wallet_address, e.name, e.is_dir, e.size, e.mime_type, e.object, e.key, o.root,
+const columns = `e.id, e.uid, e.wallet_address, e.name, e.is_dir, e.size, e.mime_type, e.object, e.key, e.root,
 	e.immutable, e.metadata, e.layout, e.sort_by, e.sort_order, e.created, e.modified, e.accessed, e.rev,
 	CASE WHEN e.is_dir THEN NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent_id = e.id) ELSE 0 END`
 
@@ -131,16 +130,17 @@ func (r *row) entry() Entry {
 	}
 }
 
+// cidString is the text of a binary CIDv1: multibase base32.
 func cidString(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	_, c, err := cid.CidFromBytes(b)
-	if err != nil {
-		return ""
-	}
-	return c.String()
+	text := make([]byte, 1, 80)
+	text[0] = 'b'
+	return string(base32Lower.AppendEncode(text, b))
 }
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // rootEntry is "/": no row, only what lists the homes.
 func rootEntry() Entry {

@@ -102,10 +102,15 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.Total {
+	// Counting costs little, and appending without knowing how far costs more.
+	room := int64(o.Limit + 1)
+	if o.Total || o.Limit == 0 {
 		from, args := p.from(a)
-		if err := q.QueryRow("SELECT count(*) "+from, args...).Scan(&p.Total); err != nil {
+		if err := q.QueryRow("SELECT count(*) "+from, args...).Scan(&room); err != nil {
 			return fmt.Errorf("count folder: %w", err)
+		}
+		if o.Total {
+			p.Total = room
 		}
 	}
 	query, args := p.query(a, o, by)
@@ -114,7 +119,7 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	defer rows.Close()
-	if err := p.scan(rows, o.Limit); err != nil {
+	if err := p.scan(rows, min(room, 100_000)); err != nil {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	if o.Limit > 0 && len(p.Items) > o.Limit {
@@ -136,10 +141,11 @@ func (p *Page) from(a Actor) (string, []any) {
 }
 
 // listed are the columns of a listing. What the folder says for all of them
-// (owner, path) is not among them.
-const listed = `SELECT e.id, e.uid, e.name, e.is_dir, e.size, e.mime_type, (SELECT o.root FROM object o WHERE o.id = e.object),
-	e.immutable, e.metadata, e.layout, e.sort_by, e.sort_order, e.created, e.modified, e.accessed, e.rev,
-	CASE WHEN e.is_dir THEN NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent_id = e.id) ELSE 0 END `
+// (owner, path) is not among them, and what is small or mostly absent is packed:
+// each column costs as much as finding the row.
+const listed = `SELECT e.id, e.uid, e.name, e.size, e.mime_type, e.root, e.created, e.modified, e.accessed,
+	e.rev << 3 | CASE WHEN e.is_dir THEN 1 | e.immutable << 1 | NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent_id = e.id) << 2 ELSE 0 END,
+	CASE WHEN coalesce(e.metadata, e.layout, e.sort_by, e.sort_order) IS NOT NULL THEN json_array(e.metadata, e.layout, e.sort_by, e.sort_order) END `
 
 // query is put together from constant parts; what the caller sent is in args.
 func (p *Page) query(a Actor, o ListOptions, by order) (string, []any) {
@@ -175,26 +181,32 @@ func (p *Page) query(a Actor, o ListOptions, by order) (string, []any) {
 	return query, args
 }
 
-func (p *Page) scan(rows *sql.Rows, limit int) error {
+func (p *Page) scan(rows *sql.Rows, room int64) error {
 	folder := &p.Folder
 	parent := folder.UID
 	if folder.ID == 0 {
 		parent = ""
 	}
-	if limit > 0 {
-		p.Items = make([]Entry, 0, min(limit+1, 1024))
-	}
+	p.Items = make([]Entry, 0, room)
 	var e Entry
 	var mime sql.NullString
-	var root sql.RawBytes
-	dest := []any{&e.ID, &e.UID, &e.Name, &e.IsDir, &e.Size, &mime, &root,
-		&e.Immutable, &e.Metadata, &e.Layout, &e.SortBy, &e.SortOrder, &e.Created, &e.Modified, &e.Accessed, &e.Rev, &e.Empty}
+	var root, extras sql.RawBytes
+	var packed int64
+	dest := []any{&e.ID, &e.UID, &e.Name, &e.Size, &mime, &root, &e.Created, &e.Modified, &e.Accessed, &packed, &extras}
 	for rows.Next() {
 		e = Entry{ParentUID: parent, Owner: folder.Owner, Public: folder.Public}
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
 		e.MIME, e.Root, e.Path = mime.String, cidString(root), folder.Path.join(e.Name)
+		e.Rev, e.IsDir, e.Immutable, e.Empty = packed>>3, packed&1 != 0, packed&2 != 0, packed&4 != 0
+		if extras != nil {
+			var x [4]*string
+			if err := json.Unmarshal(extras, &x); err != nil {
+				return err
+			}
+			e.Metadata, e.Layout, e.SortBy, e.SortOrder = x[0], x[1], x[2], x[3]
+		}
 		switch {
 		case folder.ID == 0:
 			e.Owner, _ = e.Path.Home()

@@ -32,7 +32,7 @@ const (
 		)` + walked + `walk.height DESC`
 
 	walked = `
-		SELECT ` + columns + ` FROM walk CROSS JOIN entries e ON e.id = walk.id LEFT JOIN object o ON o.id = e.object ORDER BY `
+		SELECT ` + columns + ` FROM walk CROSS JOIN entries e ON e.id = walk.id ORDER BY `
 )
 
 // place is what a selector leads to.

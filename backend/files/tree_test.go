@@ -225,6 +225,7 @@ func (w *world) sound() {
 		"objects nobody refers to":            "SELECT count(*) FROM object o WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.object = o.id)",
 		"inline content without its object":   "SELECT count(*) FROM inline i WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = i.id)",
 		"sizes that differ from the object's": "SELECT count(*) FROM entries e JOIN object o ON o.id = e.object WHERE o.size <> e.size",
+		"roots that differ":                   "SELECT count(*) FROM entries e JOIN object o ON o.id = e.object WHERE o.root <> e.root",
 		"files without content":               "SELECT count(*) FROM entries WHERE NOT is_dir AND object IS NULL",
 		"children of files":                   "SELECT count(*) FROM entries e JOIN entries p ON p.id = e.parent_id WHERE NOT p.is_dir",
 		"entries in another's folder":         "SELECT count(*) FROM entries e JOIN entries p ON p.id = e.parent_id WHERE p.wallet_address <> e.wallet_address",

@@ -227,8 +227,8 @@ func (c *change) overwrite(at chain, r row, key content.Key) (WriteResult, error
 	if r.metadata != nil {
 		n.metadata = r.metadata
 	}
-	if _, err := c.tx.Exec(`UPDATE entries SET size = ?, mime_type = ?, object = ?, key = ?, metadata = ?, modified = ?, accessed = ?, rev = ?, thumb_cid = NULL
-		WHERE id = ?`, n.size, n.mime, n.object, n.key, n.metadata, n.modified, n.accessed, n.rev, n.id); err != nil {
+	if _, err := c.tx.Exec(`UPDATE entries SET size = ?, mime_type = ?, object = ?, key = ?, root = ?, metadata = ?, modified = ?, accessed = ?, rev = ?, thumb_cid = NULL
+		WHERE id = ?`, n.size, n.mime, n.object, n.key, n.root, n.metadata, n.modified, n.accessed, n.rev, n.id); err != nil {
 		return WriteResult{}, err
 	}
 	if old.object.Valid {

@@ -98,6 +98,7 @@ CREATE TABLE entries (
   mime_type          TEXT,
   object             INTEGER REFERENCES object (id),
   key                BLOB,               -- content key, wrapped for the owner
+  root               BLOB,               -- the object's root again: a listing would look it up row by row
   publishing         INTEGER NOT NULL DEFAULT 0,
   is_shortcut        INTEGER NOT NULL DEFAULT 0,
   shortcut_to        TEXT,
@@ -112,7 +113,7 @@ CREATE TABLE entries (
   modified           INTEGER NOT NULL,
   accessed           INTEGER NOT NULL,
   rev                INTEGER NOT NULL DEFAULT 1,
-  CHECK ((object IS NULL) = (key IS NULL)),
+  CHECK ((object IS NULL) = (key IS NULL) AND (object IS NULL) = (root IS NULL)),
   CHECK (is_dir = 0 OR object IS NULL)
 );
 CREATE UNIQUE INDEX entries_child ON entries (parent_id, name_key);

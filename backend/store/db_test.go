@@ -214,6 +214,33 @@ func TestViewIsOneSnapshot(t *testing.T) {
 	}
 }
 
+// As many views as there are connections, each with a query nobody has run before.
+func TestViewsDoNotWaitForEachOther(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	var inside, done sync.WaitGroup
+	inside.Add(4)
+	for i := range 4 {
+		done.Go(func() {
+			err := db.View(t.Context(), func(q store.Queryer) error {
+				inside.Done()
+				inside.Wait()
+				var n int
+				return q.QueryRow("SELECT " + string(rune('1'+i))).Scan(&n)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { done.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the views wait for each other")
+	}
+}
+
 func TestReadersCannotWrite(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
 	if rows, err := db.Read(t.Context()).Query("DELETE FROM settings RETURNING key"); err == nil {

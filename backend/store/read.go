@@ -45,33 +45,49 @@ func (db *DB) View(ctx context.Context, fn func(Queryer) error) error {
 	if err != nil {
 		return err
 	}
-	err = fn(snapshot{db, ctx, tx})
+	view := &snapshot{db: db, ctx: ctx, tx: tx}
+	err = fn(view)
 	if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
 		err = errors.Join(err, back)
+	}
+	for _, query := range view.fresh {
+		if _, bad := db.prepare(query); bad != nil {
+			break // it has worked once; the next view tries again
+		}
 	}
 	return err
 }
 
+// snapshot holds one connection of the pool and must not ask for another:
+// enough views at once would then wait for each other for ever. So a query that
+// is new runs unprepared, and is prepared once the connection is given back.
 type snapshot struct {
-	db  *DB
-	ctx context.Context
-	tx  *sql.Tx
+	db    *DB
+	ctx   context.Context
+	tx    *sql.Tx
+	fresh []string
 }
 
-func (s snapshot) Query(query string, args ...any) (*sql.Rows, error) {
-	st, err := s.db.prepare(query)
-	if err != nil {
-		return nil, err
+func (s *snapshot) stmt(query string) *sql.Stmt {
+	if st, ok := s.db.stmts.Load(query); ok {
+		return s.tx.StmtContext(s.ctx, st.(*sql.Stmt))
 	}
-	return s.tx.StmtContext(s.ctx, st).QueryContext(s.ctx, args...)
+	s.fresh = append(s.fresh, query)
+	return nil
 }
 
-func (s snapshot) QueryRow(query string, args ...any) *sql.Row {
-	st, err := s.db.prepare(query)
-	if err != nil {
-		return s.tx.QueryRowContext(s.ctx, query, args...)
+func (s *snapshot) Query(query string, args ...any) (*sql.Rows, error) {
+	if st := s.stmt(query); st != nil {
+		return st.QueryContext(s.ctx, args...)
 	}
-	return s.tx.StmtContext(s.ctx, st).QueryRowContext(s.ctx, args...)
+	return s.tx.QueryContext(s.ctx, query, args...)
+}
+
+func (s *snapshot) QueryRow(query string, args ...any) *sql.Row {
+	if st := s.stmt(query); st != nil {
+		return st.QueryRowContext(s.ctx, args...)
+	}
+	return s.tx.QueryRowContext(s.ctx, query, args...)
 }
 
 // prepare keeps one statement a query; database/sql prepares it on each

@@ -1,0 +1,81 @@
+# PC2. `make` prints what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X pc2/backend/node.Version=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+FUZZTIME ?= 10s
+
+## Use
+
+run: node ## build and start PC2 on this PC, with the local network profile (DATA=folder, LISTEN=host:port)
+	exec out/pc2d serve --profile local $(if $(DATA),--data '$(DATA)') $(if $(LISTEN),--listen '$(LISTEN)')
+
+## Build
+
+ui: frontend/dist/index.html ## build the page
+
+node: ui ## build out/pc2d, the node without a window
+	$(GOBUILD) -o out/pc2d ./backend/cmd/pc2d
+
+app: ui ## build out/PC2, the desktop program (its core; the window has its own issue)
+	$(GOBUILD) -o out/PC2 ./app
+
+dev: frontend/node_modules/.package-lock.json ## a node and Vite's dev server with live reload beside it
+	build/dev.sh
+
+## Check
+
+test: setup ui ## every test: Go, page, browser
+	go vet ./...
+	go test ./...
+	cd frontend && npm run check && npm test
+	build/browser.sh
+
+race: ui ## Go tests under the race detector
+	go test -race ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	build/fuzz.sh $(FUZZTIME)
+
+torture: ui ## long runs: kill -9 under load, many large objects
+	build/torture.sh
+
+bench: setup node ## speed and memory, beside nginx in the same run
+	build/bench.sh
+
+lint: frontend/node_modules/.package-lock.json ## gofmt, vet, staticcheck, svelte-check
+	@test -z "$$(gofmt -l app backend frontend)" || { gofmt -d app backend frontend; exit 1; }
+	go vet ./...
+	go tool -modfile=build/tools/go.mod staticcheck ./...
+	cd frontend && npm run check
+
+vuln: ## known vulnerabilities (asks the internet)
+	go tool -modfile=build/tools/go.mod govulncheck ./...
+
+screenshots: setup ui ## pictures of every screen into artifacts/
+	SCREENSHOTS=1 build/browser.sh
+
+## Housekeeping
+
+setup: frontend/node_modules/.package-lock.json ## install what tests need (Debian packages as root, npm packages)
+	build/setup.sh
+
+clean: ## remove what was built
+	rm -rf out artifacts frontend/dist/* frontend/node_modules
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	cd frontend && npm ci --no-audit --no-fund
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend/src frontend/public frontend/*.html frontend/*.ts frontend/*.js frontend/*.json -type f 2>/dev/null)
+	cd frontend && npm run build
+	@touch $@
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run ui node app dev test race fuzz torture bench lint vuln screenshots setup clean help

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+)
+
+// Serve is what the node's programs do: start by their flags, tell people on out
+// where to go, log to log, run until ctx ends.
+func Serve(ctx context.Context, f Flags, ui fs.FS, out, log io.Writer) error {
+	cfg, err := f.Config()
+	if err != nil {
+		return err
+	}
+	cfg.UI = ui
+	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: LogLevel()}))
+	cfg.OnReady = func(r Ready) { welcome(out, r) }
+	n, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return n.Run(ctx)
+}
+
+func welcome(out io.Writer, r Ready) {
+	if r.ClaimCode == nil {
+		fmt.Fprintf(out, "\n  Your PC2 is ready:  %s\n\n", r.URL)
+		return
+	}
+	fmt.Fprintf(out, "\n  Your PC2 is ready. It has no owner yet. Open this address to make it yours:\n\n      %s/#claim=%s\n\n", r.URL, *r.ClaimCode)
+}

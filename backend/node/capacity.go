@@ -1,6 +1,12 @@
 package node
 
-import "math"
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pc2/backend/files"
+)
 
 // Bounds of the automatic storage limit (API specification §1.4).
 const (
@@ -9,21 +15,40 @@ const (
 	autoMax   = 500 << 30
 )
 
-// capacity is how many bytes may be stored in all, given how many are in use.
-func (n *Node) capacity(used int64) int64 {
-	l := n.conf.Storage.Limit
+// capacity is how many bytes may be stored in all. The automatic limit is asked
+// of the file system at most every few seconds: each write wants to know.
+type capacity struct {
+	node *Node
+
+	mu    sync.Mutex
+	at    time.Time
+	bytes int64
+}
+
+func (c *capacity) limit() int64 {
+	l := c.node.conf.Storage.Limit
 	switch {
 	case l.Unlimited:
-		return math.MaxInt64
+		return files.Unlimited
 	case !l.Auto:
-		return l.Bytes
+		return min(l.Bytes, files.Unlimited)
 	}
-	free, err := freeSpace(n.cfg.Dir)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < 5*time.Second {
+		return c.bytes
+	}
+	free, err := freeSpace(c.node.cfg.Dir)
+	var used int64
+	if err == nil {
+		err = c.node.db.Read(context.Background()).QueryRow("SELECT coalesce(sum(used_bytes), 0) FROM users").Scan(&used)
+	}
+	c.at, c.bytes = time.Now(), autoLimit(free, used, c.node.conf.Storage.Reserve)
 	if err != nil {
-		n.log.Warn("free space is unknown", "err", err)
-		return autoMax
+		c.node.log.Warn("free space is unknown", "err", err)
+		c.bytes = autoMax // the disk itself says no in time
 	}
-	return autoLimit(free, used, n.conf.Storage.Reserve)
+	return c.bytes
 }
 
 func autoLimit(free, used, reserve int64) int64 {

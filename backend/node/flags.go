@@ -1,12 +1,10 @@
 package node
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
+
+	"pc2/backend/identity"
 )
 
 // Flags are the command line that the node's programs share. The tags are for
@@ -42,26 +40,9 @@ func (f Flags) Config() (Config, error) {
 		return Config{}, err
 	}
 	if f.RestorePhraseFile != "" {
-		if cfg.RestorePhrase, err = readPhrase(f.RestorePhraseFile); err != nil {
+		if cfg.RestorePhrase, err = identity.ReadPhrase(f.RestorePhraseFile); err != nil {
 			return Config{}, fmt.Errorf("--restore-phrase-file: %w", err)
 		}
 	}
 	return cfg, nil
-}
-
-// readPhrase reads the file as it is; package identity knows what a phrase is.
-func readPhrase(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 4097))
-	if err != nil {
-		return "", err
-	}
-	if len(b) > 4096 || len(bytes.TrimSpace(b)) == 0 {
-		return "", errors.New("not a file with 24 words")
-	}
-	return string(b), nil
 }

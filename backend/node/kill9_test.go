@@ -358,10 +358,11 @@ func (w *mutator) read(ctx context.Context, base, token string) (map[string]*fil
 				return err
 			}
 			h := sha256.New()
-			_, err = io.Copy(h, res.Body)
+			var head bytes.Buffer
+			_, err = io.Copy(io.MultiWriter(h, &head), res.Body)
 			res.Body.Close()
 			if err != nil || res.StatusCode != http.StatusOK {
-				return fmt.Errorf("read %s: %d, %v", sub, res.StatusCode, err)
+				return fmt.Errorf("read %s: %d, %v %.300s", sub, res.StatusCode, err, head.Bytes())
 			}
 			copy(out[sub].sum[:], h.Sum(nil))
 		}

@@ -35,12 +35,12 @@ var Version = "dev"
 
 // Config of a node. Dir is required.
 type Config struct {
-	Dir           string  // data directory
-	Listen        string  // host:port; "": from config.json, else 127.0.0.1:4200
-	Profile       Profile // the zero value is "local"
-	WantedName    string  // "": none
-	ReadyFile     string  // "": none
-	RestorePhrase string  // text of a phrase file; "": none
+	Dir           string          // data directory
+	Listen        string          // host:port; "": from config.json, else 127.0.0.1:4200
+	Profile       Profile         // the zero value is "local"
+	WantedName    string          // "": none
+	ReadyFile     string          // "": none
+	RestorePhrase identity.Phrase // the zero Phrase: none
 	UI            fs.FS
 	Log           *slog.Logger
 	OnReady       func(Ready) // called once everything answers
@@ -100,11 +100,12 @@ func New(ctx context.Context, cfg Config) (_ *Node, err error) {
 	n.cfg.Log = slog.New(slog.NewMultiHandler(cfg.Log.Handler(), slog.NewJSONHandler(file, &slog.HandlerOptions{Level: LogLevel()})))
 	n.log = n.cfg.Log.With("part", "node")
 	var warnings []string
-	if n.conf, warnings, err = conf.Load(configFile(p), os.LookupEnv); err != nil {
-		return nil, fmt.Errorf("the configuration has problems, so PC2 does not start:\n%w", err)
-	}
+	n.conf, warnings, err = conf.Load(configFile(p), os.LookupEnv)
 	for _, w := range warnings {
 		n.log.Warn(w)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration has problems, so PC2 does not start:\n%w", err)
 	}
 	if n.id, n.db, err = identity.Open(ctx, identity.Config{Dir: cfg.Dir, RestorePhrase: cfg.RestorePhrase, Log: n.cfg.Log}); err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (n *Node) newServices(ctx context.Context) (err error) {
 		return err
 	}
 	n.files = files.New(files.Config{
-		DB: n.db, Content: n.content, Keyring: content.NewKeyring(n.id.DataKey()), Bus: n.bus, Log: n.cfg.Log, Capacity: n.capacity,
+		DB: n.db, Content: n.content, Keyring: content.NewKeyring(n.id.DataKey()), Bus: n.bus, Log: n.cfg.Log, Capacity: (&capacity{node: n}).limit,
 	})
 	n.api, err = api.New(api.Config{
 		Version: Version, Node: n.id.ID(), NodeName: c.Server.Name, Started: n.started, Auth: n.auth, Files: n.files, Bus: n.bus, UI: n.cfg.UI,
@@ -295,6 +296,9 @@ func (n *Node) Close() {
 	n.close.Do(func() {
 		if n.ln != nil {
 			n.ln.Close() // Serve's Shutdown may have closed it
+		}
+		if n.content != nil {
+			n.content.Close() // gives a folder back, no more
 		}
 		if n.db != nil {
 			if err := n.db.Close(); err != nil {

@@ -343,6 +343,13 @@ func TestListing(t *testing.T) {
 	if root["uid"] != files.RootUID || root["writable"] != false {
 		t.Error(root)
 	}
+	o.post("/mkdir", map[string]any{"path": "~/L/full/empty", "create_missing_parents": true}).want(200)
+	for path, want := range map[string][2]bool{"~/L/full": {false, true}, "~/L": {false, false}, "~": {true, true}} { // of the first entry: immutable, is_empty
+		e := o.get("/readdir?path=" + path + "&sortBy=type").want(200).list()[0]
+		if e["is_dir"] != true || e["immutable"] != want[0] || e["is_empty"] != want[1] {
+			t.Errorf("%s: %v", path, e)
+		}
+	}
 	if got := o.get("/readdir?path=/").want(200).list(); len(got) != 1 || got[0]["name"] != o.key.address().String() {
 		t.Error(got)
 	}

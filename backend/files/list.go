@@ -144,7 +144,7 @@ func (p *Page) from(a Actor) (string, []any) {
 // (owner, path) is not among them, and what is small or mostly absent is packed:
 // each column costs as much as finding the row.
 const listed = `SELECT e.id, e.uid, e.name, e.size, e.mime_type, e.root, e.created, e.modified, e.accessed,
-	e.rev << 3 | CASE WHEN e.is_dir THEN 1 | e.immutable << 1 | NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent_id = e.id) << 2 ELSE 0 END,
+	e.rev << 3 | CASE WHEN e.is_dir THEN 1 | (e.immutable << 1) | ((NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent_id = e.id)) << 2) ELSE 0 END,
 	CASE WHEN coalesce(e.metadata, e.layout, e.sort_by, e.sort_order) IS NOT NULL THEN json_array(e.metadata, e.layout, e.sort_by, e.sort_order) END `
 
 // query is put together from constant parts; what the caller sent is in args.

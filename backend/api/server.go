@@ -48,6 +48,8 @@ type Config struct {
 	Tethered       int // how many wallets count as owner beside the owner
 
 	Log *slog.Logger
+
+	live liveTimes // zero: the usual ones. Tests shorten some.
 }
 
 // Secret is a text that shows itself only when asked to.

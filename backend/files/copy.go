@@ -2,7 +2,6 @@ package files
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 )
 
@@ -66,74 +65,82 @@ func (c *change) copy(from chain, to target, req CopyRequest) (d CopyResult, err
 		return CopyResult{}, err
 	}
 	n := *r
-	n.name, n.immutable = to.name, false
-	if err := c.checkFits(from, to.at.with(n)); err != nil {
+	n.name, n.immutable, n.owner, n.rev = to.name, false, to.at.owner(), 1
+	n.created, n.accessed = c.sec, c.sec
+	n.retype(r.name)
+	at := to.at.with(n)
+	if err := c.checkFits(from, at); err != nil {
 		return CopyResult{}, err
 	}
-	if n.object.Valid {
-		if n.key, err = c.t.rewrapped(n.object.V, n.key, from.owner(), to.at.owner()); err != nil {
-			return CopyResult{}, err
-		}
-		if err := c.t.content.Retain(c.tx, "SELECT ?, 1", n.object.V); err != nil {
-			return CopyResult{}, err
-		}
-	}
-	at, err := c.insert(to.at, n)
-	if err != nil {
+	if err := c.copyRows(from, at); err != nil {
 		return CopyResult{}, err
 	}
-	if r.isDir && !r.empty {
-		if err := c.copyChildren(from, at); err != nil {
-			return CopyResult{}, err
-		}
-		at.last().empty = false
-		c.events[len(c.events)-1].Entry = at.entry()
+	if err := c.childrenChanged(to.at); err != nil {
+		return CopyResult{}, err
 	}
-	d.Entry = at.entry()
+	d.Entry = c.tell(Added, at)
 	return d, nil
 }
 
-// copyChildren copies everything in one folder into another, which is empty and
-// was inserted last: so the ids above its own are free.
-func (c *change) copyChildren(from, to chain) error {
-	if err := c.exec(
-		`CREATE TEMP TABLE IF NOT EXISTS copied (n INTEGER PRIMARY KEY, old INTEGER UNIQUE, parent INTEGER)`,
-		`DELETE FROM temp.copied`,
-	); err != nil {
+// copyRows inserts to, a copy of from that has no id yet, and all that is below
+// it. Ids above the highest are free, so a copy's is known from its number.
+func (c *change) copyRows(from, to chain) error {
+	n, source := to.last(), from.last().id
+	highest, err := c.collectCopied(source)
+	if err != nil {
 		return err
-	}
-	source, top := from.last().id, to.last().id
-	if _, err := c.tx.Exec(`WITH RECURSIVE sub (id, parent) AS (
-			SELECT id, parent_id FROM entries WHERE parent_id = ?1
-			UNION ALL
-			SELECT e.id, e.parent_id FROM sub CROSS JOIN entries e ON e.parent_id = sub.id
-		) INSERT INTO temp.copied (old, parent) SELECT id, parent FROM sub`, source); err != nil {
-		return fmt.Errorf("collect folder: %w", err)
 	}
 	if _, err := c.tx.Exec(`INSERT INTO entries (id, uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root,
 			is_shortcut, shortcut_to, metadata, layout, sort_by, sort_order, associated_app_uid, thumb_cid, created, modified, accessed)
-		SELECT ?1 + c.n,
-			lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
-				substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
-			?2,
-			CASE c.parent WHEN ?3 THEN ?1 ELSE ?1 + (SELECT p.n FROM temp.copied p WHERE p.old = c.parent) END,
-			e.name, e.name_key, e.is_dir, e.size, e.mime_type, e.object, e.key, e.root,
-			e.is_shortcut, e.shortcut_to, e.metadata, e.layout, e.sort_by, e.sort_order, e.associated_app_uid, e.thumb_cid, ?4, e.modified, ?4
-		FROM temp.copied c CROSS JOIN entries e ON e.id = c.old`, top, to.owner(), source, c.sec); err != nil {
-		return fmt.Errorf("copy folder: %w", err)
+		SELECT ?1 + c.n, `+randomUID+`, ?2,
+			CASE c.n WHEN 1 THEN ?3 ELSE ?1 + (SELECT p.n FROM temp.copied p WHERE p.old = e.parent_id) END,
+			CASE c.n WHEN 1 THEN ?4 ELSE e.name END, CASE c.n WHEN 1 THEN ?5 ELSE e.name_key END,
+			e.is_dir, e.size, CASE c.n WHEN 1 THEN ?6 ELSE e.mime_type END, e.object, e.key, e.root,
+			e.is_shortcut, e.shortcut_to, e.metadata, e.layout, e.sort_by, e.sort_order, e.associated_app_uid, e.thumb_cid, ?7, e.modified, ?7
+		FROM temp.copied c CROSS JOIN entries e ON e.id = c.old`,
+		highest, n.owner, to.parent().id, n.name, nameKey(n.name), n.mime, c.sec); err != nil {
+		return fmt.Errorf("copy: %w", err)
 	}
-	var size sql.Null[int64]
-	if err := c.tx.QueryRow("SELECT sum(e.size) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old").Scan(&size); err != nil {
-		return fmt.Errorf("measure folder: %w", err)
+	n.id = highest + 1
+	var size int64
+	if err := c.tx.QueryRow("SELECT (SELECT uid FROM entries WHERE id = ?), sum(e.size) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old", n.id).Scan(&n.uid, &size); err != nil {
+		return fmt.Errorf("measure the copy: %w", err)
 	}
-	c.used[to.owner()] += size.V
+	c.used[n.owner] += size
 	if err := c.t.content.Retain(c.tx, `SELECT e.object, count(*) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old
 		WHERE e.object IS NOT NULL GROUP BY e.object`); err != nil {
 		return err
 	}
-	if from.owner() == to.owner() {
+	if from.owner() == n.owner {
 		return nil
 	}
 	return c.rewrap("SELECT e.id, e.object, e.key FROM temp.copied c CROSS JOIN entries e ON e.id = ?1 + c.n WHERE e.object IS NOT NULL",
-		from.owner(), to.owner(), top)
+		from.owner(), n.owner, highest)
 }
+
+// collectCopied numbers an entry and all that is below it from 1 on, the entry
+// first, and returns the highest id there is.
+func (c *change) collectCopied(source int64) (highest int64, err error) {
+	if err := c.exec(
+		`CREATE TEMP TABLE IF NOT EXISTS copied (n INTEGER PRIMARY KEY, old INTEGER NOT NULL UNIQUE)`,
+		`DELETE FROM temp.copied`,
+	); err != nil {
+		return 0, fmt.Errorf("collect entries: %w", err)
+	}
+	if _, err := c.tx.Exec("INSERT INTO temp.copied (n, old) VALUES (1, ?)", source); err != nil {
+		return 0, fmt.Errorf("collect entries: %w", err)
+	}
+	if _, err := c.tx.Exec(`WITH RECURSIVE sub (id) AS (
+			SELECT id FROM entries WHERE parent_id = ?1
+			UNION ALL
+			SELECT e.id FROM sub CROSS JOIN entries e ON e.parent_id = sub.id
+		) INSERT INTO temp.copied (old) SELECT id FROM sub`, source); err != nil {
+		return 0, fmt.Errorf("collect entries: %w", err)
+	}
+	err = c.tx.QueryRow("SELECT max(id) FROM entries").Scan(&highest)
+	return highest, err
+}
+
+// randomUID makes a UUID of version 4.
+const randomUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
+	substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`

@@ -130,6 +130,14 @@ func (r *row) entry() Entry {
 	}
 }
 
+// retype gives a file that has got another name the type of that name, unless it
+// has one that did not come from the old name.
+func (r *row) retype(old string) {
+	if r.mime.Valid && r.mime.String == MIMEOf(old) {
+		r.mime.String = MIMEOf(r.name)
+	}
+}
+
 // cidString is the text of a binary CIDv1: multibase base32.
 func cidString(b []byte) string {
 	if len(b) == 0 {

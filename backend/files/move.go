@@ -176,10 +176,9 @@ func (c *change) move(from chain, to target, req MoveRequest, op Op) (MoveResult
 	if to.at, err = c.folders(to.at, to.missing); err != nil {
 		return MoveResult{}, err
 	}
-	if r.mime.Valid && r.mime.String == MIMEOf(r.name) {
-		r.mime.String = MIMEOf(to.name)
-	}
+	old := r.name
 	r.name = to.name
+	r.retype(old)
 	at := to.at.with(r)
 	if err := c.checkFits(from, at); err != nil {
 		return MoveResult{}, err

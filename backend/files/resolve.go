@@ -41,6 +41,7 @@ type place struct {
 	gone  bool     // the uid that the names go from does not exist
 	found chain    // what exists on the way; empty when not even the home does, or may be seen
 	rest  []string // names that do not exist, as given
+	name  string   // the entry's own name as given; "" when it was not
 }
 
 // exists says whether the selected entry itself is there ("/" does not count).
@@ -66,7 +67,7 @@ func resolve(q store.Queryer, a Actor, s Selector) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{found: found, rest: names[len(found):]}, nil
+	return place{found: found, rest: names[len(found):], name: s.path.Base()}, nil
 }
 
 func resolveUID(q store.Queryer, a Actor, s Selector) (place, error) {
@@ -91,14 +92,17 @@ func resolveUID(q store.Queryer, a Actor, s Selector) (place, error) {
 	if len(down) == 0 { // gone since the first query
 		return nowhere, nil
 	}
-	return place{found: append(found, down[1:]...), rest: s.below[len(down)-1:]}, nil
+	return place{found: append(found, down[1:]...), rest: s.below[len(down)-1:], name: s.below[len(s.below)-1]}, nil
 }
 
-// find is resolve for an entry that has to exist.
+// find is resolve for an entry that is to be changed or copied.
 func find(q store.Queryer, a Actor, s Selector) (chain, error) {
 	p, err := resolve(q, a, s)
 	if err != nil {
 		return nil, err
+	}
+	if p.root {
+		return nil, ErrImmutable
 	}
 	if !p.exists() {
 		return nil, ErrNotFound

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	*files.Tree
 	t        testing.TB
+	dir      string
 	db       *store.DB
 	objects  *content.Store
 	bus      *event.Bus
@@ -59,7 +61,7 @@ func newWorld(t testing.TB) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, db: db, objects: objects, bus: event.New(), capacity: files.Unlimited, clock: time.Unix(1_700_000_000, 0)}
+	w := &world{t: t, dir: filepath.Join(dir, "objects"), db: db, objects: objects, bus: event.New(), capacity: files.Unlimited, clock: time.Unix(1_700_000_000, 0)}
 	w.events = event.Subscribe[files.Changed](w.bus, 1024)
 	w.Tree = files.New(files.Config{
 		DB: db, Content: objects, Keyring: content.NewKeyring(sha256.Sum256([]byte("test"))), Bus: w.bus,
@@ -407,3 +409,18 @@ func (c *counting) Read(p []byte) (int, error) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// countObjects is how many object files are on the disk.
+func (w *world) countObjects() (n int) {
+	w.t.Helper()
+	err := filepath.WalkDir(w.dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && len(d.Name()) == 16 {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}

@@ -147,6 +147,7 @@ func (p place) inside(q store.Queryer, name string) (place, error) {
 	if p.root {
 		return place{}, ErrRoot
 	}
+	p.name = name
 	r, err := child(q, p.found.last(), name)
 	if err != nil {
 		return place{}, err
@@ -165,7 +166,11 @@ func (p place) target(createParents bool) (target, error) {
 	case p.root:
 		return target{}, ErrRoot
 	case p.exists():
-		return target{at: p.found.folder(), name: p.found.last().name, old: p.found}, nil
+		name := p.name
+		if name == "" {
+			name = p.found.last().name
+		}
+		return target{at: p.found.folder(), name: name, old: p.found}, nil
 	case len(p.found) == 0 && len(p.rest) == 1 && !p.gone:
 		return target{}, ErrRoot
 	case len(p.found) == 0:

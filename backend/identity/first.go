@@ -119,7 +119,11 @@ func (d *disk) unusedDatabase(ctx context.Context, lost string) error {
 		return err
 	}
 	var used bool
-	if err := d.peek(ctx, inUse, &used); err != nil || used {
+	err = d.peek(ctx, inUse, &used)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil || used {
 		return refuse(dbFile, lost, err)
 	}
 	return nil

@@ -2,9 +2,11 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -223,6 +225,28 @@ func TestLeftoversAreRemade(t *testing.T) {
 	}
 }
 
+// A start that is called off says so, and refuses or changes nothing.
+func TestCancelled(t *testing.T) {
+	dir, mine, _ := copies(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	before := tree(t, dir)
+	if _, _, err := Open(ctx, Config{Dir: dir}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	same(t, before, tree(t, dir))
+	remove(t, filepath.Join(dir, formatFile))
+	before = tree(t, dir)
+	if _, _, err := Open(ctx, Config{Dir: dir}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	same(t, before, tree(t, dir))
+	write(t, filepath.Join(dir, formatFile), mine.files[formatFile])
+	if got := factOf(t, once(t, dir, Phrase{})); got != factOf(t, mine.id) {
+		t.Error("another identity")
+	}
+}
+
 // What an interrupted restore may leave beside whole files is swept away.
 func TestSweep(t *testing.T) {
 	dir, mine, _ := copies(t)
@@ -358,5 +382,26 @@ func check(t *testing.T, dir string, log *bytes.Buffer, secrets map[string][]byt
 				}
 			}
 		}
+	}
+}
+
+func BenchmarkFirstStart(b *testing.B) {
+	for b.Loop() {
+		_, db, err := Open(b.Context(), Config{Dir: b.TempDir()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		db.Close()
+	}
+}
+
+func BenchmarkRestart(b *testing.B) {
+	dir, _, _ := copies(b)
+	for b.Loop() {
+		_, db, err := Open(b.Context(), Config{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		db.Close()
 	}
 }

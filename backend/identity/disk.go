@@ -27,7 +27,8 @@ type disk struct {
 
 // openDisk makes the directory when it is missing.
 func openDisk(path string, log *slog.Logger, step func(op, name string)) (*disk, error) {
-	if err := makeDir(path, step); err != nil {
+	step("mkdir", path)
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
 	root, err := os.OpenRoot(path)
@@ -39,34 +40,19 @@ func openDisk(path string, log *slog.Logger, step func(op, name string)) (*disk,
 
 func (d *disk) join(name string) string { return filepath.Join(d.path, name) }
 
-// makeDir is MkdirAll that survives a loss of power.
-func makeDir(path string, step func(op, name string)) error {
-	path, err := filepath.Abs(path)
+// syncParents makes the way to the directory durable: it, and folders above it,
+// may have been made by this start, by whoever made them. Best effort, upwards
+// from the nearest: what cannot be opened or synced is not ours to insist on.
+func (d *disk) syncParents(ctx context.Context) {
+	path, err := filepath.Abs(d.path)
+	d.step("sync parents", path)
+	for err == nil && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+		err = syncFolder(path)
+	}
 	if err != nil {
-		return err
+		d.log.DebugContext(ctx, "a folder above the data directory was not synced", "err", err)
 	}
-	var parents []string
-	for p := path; ; p = filepath.Dir(p) {
-		if _, err := os.Stat(p); err == nil {
-			break
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		parents = append(parents, filepath.Dir(p))
-	}
-	if len(parents) == 0 {
-		return nil
-	}
-	step("mkdir", path)
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return err
-	}
-	for _, p := range parents {
-		if err := syncFolder(p); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // read returns a regular file of at most max bytes. A missing one is

@@ -48,7 +48,7 @@
 // # The commit point
 //
 //	encryption.key · identity.json · pc2.db   each written beside, synced, renamed
-//	folder sync
+//	folder sync, and of those above it
 //	format.json                               written beside, synced, renamed   ← commit
 //	folder sync
 //

@@ -68,6 +68,7 @@ func (d *disk) make(ctx context.Context, phrase Phrase) (*Identity, error) {
 	if err := d.sync(); err != nil {
 		return nil, err
 	}
+	d.syncParents(ctx)
 	if err := d.keep(formatFile, formatJSON); err != nil {
 		return nil, err
 	}

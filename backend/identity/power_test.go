@@ -45,7 +45,7 @@ func newDrive(t *testing.T, dir string) *drive {
 
 func (d *drive) step(op, name string) {
 	d.pending()
-	if op == "mkdir" {
+	if op == "mkdir" || op == "sync parents" {
 		name = "."
 	}
 	d.steps = append(d.steps, op+" "+name)
@@ -177,7 +177,7 @@ func TestOrderOfFirstStart(t *testing.T) {
 		return []string{"create " + name + scratch, "write " + name + scratch, "sync " + name + scratch, "rename " + name}
 	}
 	want := slices.Concat([]string{"mkdir ."}, file(keyFile), file(recordFile),
-		[]string{"create " + dbFile + scratch, "close " + dbFile + scratch, "sync " + dbFile + scratch, "rename " + dbFile, "sync ."},
+		[]string{"create " + dbFile + scratch, "close " + dbFile + scratch, "sync " + dbFile + scratch, "rename " + dbFile, "sync .", "sync parents ."},
 		file(formatFile), []string{"sync ."})
 	if !slices.Equal(d.steps, want) {
 		t.Errorf("steps\n%s\nwant\n%s", strings.Join(d.steps, "\n"), strings.Join(want, "\n"))

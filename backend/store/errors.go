@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -43,3 +44,9 @@ func code(err error) int {
 }
 
 func isFull(err error) bool { return code(err)&0xff == sqlite3.SQLITE_FULL }
+
+// isIdle says whether err tells that no transaction is open; SQLite has no code
+// of its own for it.
+func isIdle(err error) bool {
+	return code(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no transaction is active")
+}

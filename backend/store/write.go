@@ -145,8 +145,10 @@ func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
 	if err == nil {
 		return
 	}
+	// On a full disk SQLite undoes the transaction itself, or lets us do it: known
+	// to be gone either way. Anything else leaves open what the disk holds.
 	back := db.exec("ROLLBACK")
-	if isFull(err) && back == nil {
+	if isFull(err) && (back == nil || isIdle(back)) {
 		all(ErrFull.Because(err))
 		return
 	}

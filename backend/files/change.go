@@ -35,6 +35,11 @@ func (t *Tree) write(ctx context.Context, origin string, fn func(*change) error)
 	return t.db.Write(ctx, t.changing(origin, fn))
 }
 
+// free is write for a change that frees space.
+func (t *Tree) free(ctx context.Context, origin string, fn func(*change) error) error {
+	return t.db.Free(ctx, t.changing(origin, fn))
+}
+
 // changing is the transaction of one change.
 func (t *Tree) changing(origin string, fn func(*change) error) func(*store.Tx) error {
 	capacity := t.capacity()

@@ -30,7 +30,7 @@ func (t *Tree) Delete(ctx context.Context, a Actor, req DeleteRequest) (gone []E
 	if len(req.Entries) > maxDelete {
 		return nil, badRequest("These are too many at once.")
 	}
-	err = t.write(ctx, req.Origin, func(c *change) error {
+	err = t.free(ctx, req.Origin, func(c *change) error {
 		chains := make([]chain, len(req.Entries))
 		gone = make([]Entry, len(req.Entries))
 		for i, s := range req.Entries {

@@ -72,7 +72,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	go db.writer()
+	w := &writer{DB: db, stmts: map[string]*sql.Stmt{}, spare: spare{path: cfg.Path + "-spare"}}
+	go w.run()
 	return db, nil
 }
 

@@ -29,6 +29,9 @@
 //     job may be there or not; the next start decides. The database then takes
 //     no further writes.
 //
+// Free is Write for a job that frees space. It works on a full disk too: beside
+// the database lies a file, pc2.db-spare, whose room it then gets.
+//
 // # Reading
 //
 // Query and QueryRow use a pool of read connections; WAL lets them read beside

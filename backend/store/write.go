@@ -18,6 +18,7 @@ var bg = context.Background()
 
 type job struct {
 	fn    func(*Tx) error
+	frees bool // worth the spare room
 	err   error
 	after []func()
 	done  chan struct{}
@@ -36,7 +37,10 @@ type Tx struct {
 // goroutine and must not call Write. ctx matters only until the writer has
 // taken the job.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	j := &job{fn: fn, done: make(chan struct{})}
+	return db.submit(ctx, &job{fn: fn, done: make(chan struct{})})
+}
+
+func (db *DB) submit(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -65,37 +69,29 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-// writer runs until Close and then until the queue is empty.
-func (db *DB) writer() {
-	stmts := map[string]*sql.Stmt{}
-	defer close(db.done)
+// writer is the goroutine that writes, and what only it touches.
+type writer struct {
+	*DB
+	stmts map[string]*sql.Stmt
+	spare spare
+}
+
+// run works until Close and then until the queue is empty.
+func (w *writer) run() {
+	defer close(w.done)
 	defer func() {
-		for _, s := range stmts { // an open statement keeps SQLite from closing the file, and so from removing the WAL
+		for _, s := range w.stmts { // an open statement keeps SQLite from closing the file, and so from removing the WAL
 			s.Close()
 		}
 	}()
+	w.spare.hold()
 	for {
-		var first *job
-		select {
-		case first = <-db.jobs:
-		case <-db.closed:
-			select {
-			case first = <-db.jobs:
-			default:
-				return
-			}
+		batch := w.take()
+		if batch == nil {
+			return
 		}
-		batch := []*job{first}
-		for len(batch) < maxBatch {
-			select {
-			case j := <-db.jobs:
-				batch = append(batch, j)
-				continue
-			default:
-			}
-			break
-		}
-		db.commit(batch, stmts)
+		w.commit(batch)
+		w.again(batch)
 		for _, j := range batch {
 			if j.err == nil {
 				for _, f := range j.after {
@@ -104,11 +100,32 @@ func (db *DB) writer() {
 			}
 			close(j.done)
 		}
+		w.spare.hold()
 	}
 }
 
+// take waits for a job and brings along what else waits; nil after Close.
+func (w *writer) take() []*job {
+	var batch []*job
+	select {
+	case j := <-w.jobs:
+		batch = append(batch, j)
+	case <-w.closed:
+	}
+	for len(batch) < maxBatch {
+		select {
+		case j := <-w.jobs:
+			batch = append(batch, j)
+			continue
+		default:
+		}
+		break
+	}
+	return batch
+}
+
 // commit runs a batch in one transaction and sets the outcome of each job.
-func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
+func (w *writer) commit(batch []*job) {
 	all := func(err error) {
 		for _, j := range batch {
 			if j.err == nil {
@@ -116,11 +133,11 @@ func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
 			}
 		}
 	}
-	if err := db.Broken(); err != nil {
+	if err := w.Broken(); err != nil {
 		all(err)
 		return
 	}
-	if err := db.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		if isFull(err) {
 			all(ErrFull.Because(err))
 			return
@@ -129,10 +146,10 @@ func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
 		return
 	}
 	for _, j := range batch {
-		if err := db.one(j, stmts); err != nil {
+		if err := w.one(j); err != nil {
 			// The savepoint is gone, so SQLite has undone the whole transaction by itself
 			// (it may on a full disk or an I/O error). Nothing of the batch is left.
-			_ = db.exec("ROLLBACK") // fails when there is nothing to roll back
+			_ = w.exec("ROLLBACK") // fails when there is nothing to roll back
 			if isFull(err) {
 				all(ErrFull.Because(err))
 			} else {
@@ -141,38 +158,38 @@ func (db *DB) commit(batch []*job, stmts map[string]*sql.Stmt) {
 			return
 		}
 	}
-	err := db.exec("COMMIT")
+	err := w.exec("COMMIT")
 	if err == nil {
 		return
 	}
 	// On a full disk SQLite undoes the transaction itself, or lets us do it: known
 	// to be gone either way. Anything else leaves open what the disk holds.
-	back := db.exec("ROLLBACK")
+	back := w.exec("ROLLBACK")
 	if isFull(err) && (back == nil || isIdle(back)) {
 		all(ErrFull.Because(err))
 		return
 	}
-	db.mu.Lock()
-	db.broken = ErrReadOnly.Because(fmt.Errorf("commit: %w", err))
-	db.mu.Unlock()
-	db.log.Error("commit failed, no further writes", "err", err, "rollback", back)
+	w.mu.Lock()
+	w.broken = ErrReadOnly.Because(fmt.Errorf("commit: %w", err))
+	w.mu.Unlock()
+	w.log.Error("commit failed, no further writes", "err", err, "rollback", back)
 	all(ErrReadOnly.Because(errors.Join(ErrUnknown, err)))
 }
 
 // one runs a job inside a savepoint. The job's own failure goes to j.err; the
 // error returned means that the transaction itself is lost.
-func (db *DB) one(j *job, stmts map[string]*sql.Stmt) error {
-	if err := db.exec("SAVEPOINT job"); err != nil {
+func (w *writer) one(j *job) error {
+	if err := w.exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	tx := &Tx{conn: db.conn, stmts: stmts}
+	tx := &Tx{conn: w.conn, stmts: w.stmts}
 	err := call(j.fn, tx)
 	for i := 0; err == nil && i < len(tx.last); i++ { // one may register another
 		err = call(tx.last[i], tx)
 	}
 	j.after = tx.after
 	if err == nil {
-		if err = db.exec("RELEASE job"); err == nil {
+		if err = w.exec("RELEASE job"); err == nil {
 			return nil
 		}
 	}
@@ -180,10 +197,10 @@ func (db *DB) one(j *job, stmts map[string]*sql.Stmt) error {
 	if isFull(err) {
 		j.err = ErrFull.Because(err)
 	}
-	if back := db.exec("ROLLBACK TO job"); back != nil {
+	if back := w.exec("ROLLBACK TO job"); back != nil {
 		return errors.Join(err, back)
 	}
-	return db.exec("RELEASE job")
+	return w.exec("RELEASE job")
 }
 
 // call keeps a panic inside its job: the writer serves everybody.

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -251,11 +250,6 @@ func (v *visitor) post(path string, body any, more ...func(*http.Request)) answe
 		v.h.t.Fatal(err)
 	}
 	return v.do("POST", path, bytes.NewReader(b), append([]func(*http.Request){with("Content-Type", "application/json")}, more...)...)
-}
-
-func (v *visitor) put(path, body string, more ...func(*http.Request)) answer {
-	v.h.t.Helper()
-	return v.do("PUT", path, strings.NewReader(body), more...)
 }
 
 // want fails unless the answer has the status and, if given, the code.

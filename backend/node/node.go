@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -106,6 +107,10 @@ func New(ctx context.Context, cfg Config) (_ *Node, err error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the configuration has problems, so PC2 does not start:\n%w", err)
+	}
+	// The database and the keys it was made with belong together, so it lies beside them.
+	if own := filepath.Join(cfg.Dir, "pc2.db"); n.conf.Storage.DatabasePath != "" && filepath.Clean(n.conf.Storage.DatabasePath) != own {
+		return nil, fmt.Errorf("storage.database_path (or DB_PATH) is %s, but this PC2 keeps its database at %s; remove the setting", n.conf.Storage.DatabasePath, own)
 	}
 	if n.id, n.db, err = identity.Open(ctx, identity.Config{Dir: cfg.Dir, RestorePhrase: cfg.RestorePhrase, Log: n.cfg.Log}); err != nil {
 		return nil, err

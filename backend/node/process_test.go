@@ -46,6 +46,7 @@ type process struct {
 	url   string
 	ready Ready
 	out   *bytes.Buffer
+	ended chan struct{}
 }
 
 // command is the program on dir, not started.
@@ -77,7 +78,11 @@ func startWith(t *testing.T, f Flags) *process {
 		t.Fatal(err)
 	}
 	exited := make(chan error, 1)
-	go func() { exited <- p.cmd.Wait() }()
+	p.ended = make(chan struct{})
+	go func() {
+		exited <- p.cmd.Wait()
+		close(p.ended)
+	}()
 	t.Cleanup(func() {
 		p.cmd.Process.Kill()
 		<-exited
@@ -119,12 +124,10 @@ func (p *process) stop(t *testing.T) {
 // gone waits until the process has ended, which frees its lock and its port.
 func (p *process) gone(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for p.cmd.Process.Signal(syscall.Signal(0)) == nil {
-		if time.Now().After(deadline) {
-			t.Fatal("still running")
-		}
-		time.Sleep(2 * time.Millisecond)
+	select {
+	case <-p.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("still running")
 	}
 }
 

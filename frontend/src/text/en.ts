@@ -2,6 +2,8 @@
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
 export const t = {
   app: 'PC2',
   home: 'PC2, home',
@@ -24,6 +26,8 @@ export const t = {
     hoursLeft: (n: number) => `${n} h left`,
     today: (clock: string) => `Today ${clock}`,
     yesterday: (clock: string) => `Yesterday ${clock}`,
+    day: (day: number, month: number) => `${day} ${months[month]}`,
+    dayOf: (day: string, year: number) => `${day} ${year}`,
   },
 
   boot: {

@@ -6,6 +6,7 @@ export function sentence(error: unknown): string {
   if (error instanceof NoAnswer) return t.fault.no_answer;
   if (error instanceof ApiError) return ofCode(error.code, error);
   const known = named[(error as Error | null)?.name ?? ''];
+  if (known === undefined) console.error(error); // a fault of the page itself: whoever looks for it finds it here
   return known ?? t.fault.unknown;
 }
 

@@ -39,8 +39,6 @@ export function left(seconds: number): string {
 }
 
 const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
-const dayOfYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
 
 /** Today 09:41, Yesterday 18:20, 12 Nov, 12 Nov 2023 */
@@ -50,7 +48,8 @@ export function when(seconds: number, now: Date = new Date()): string {
   if (at >= midnight && at.getTime() < midnight.getTime() + 864e5) return t.format.today(clock.format(at));
   const before = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
   if (at >= before && at < midnight) return t.format.yesterday(clock.format(at));
-  return at.getFullYear() === now.getFullYear() ? day.format(at) : dayOfYear.format(at);
+  const day = t.format.day(at.getDate(), at.getMonth());
+  return at.getFullYear() === now.getFullYear() ? day : t.format.dayOf(day, at.getFullYear());
 }
 
 export function exactTime(seconds: number): string {

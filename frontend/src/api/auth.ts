@@ -9,15 +9,13 @@ export interface User {
   is_owner: boolean;
 }
 
-export type Whoami = { signedIn: true; user: User } | { signedIn: false; nodeName: string | null };
-
-/** Who the cookie belongs to. A cookie that is no longer good counts as none. */
-export async function whoami(): Promise<Whoami> {
+/** Who the cookie belongs to, or null. A cookie that is no longer good counts as none. */
+export async function whoami(): Promise<User | null> {
   try {
-    const answer = await request<User & { node_name?: string | null }>('GET', '/whoami', { quiet: true });
-    return answer.username ? { signedIn: true, user: answer } : { signedIn: false, nodeName: answer.node_name ?? null };
+    const answer = await request<User>('GET', '/whoami', { quiet: true });
+    return answer.username ? answer : null;
   } catch (error) {
-    if (error instanceof ApiError && (error.status === 401 || error.code === 'account_suspended')) return { signedIn: false, nodeName: null };
+    if (error instanceof ApiError && (error.status === 401 || error.code === 'account_suspended')) return null;
     throw error;
   }
 }

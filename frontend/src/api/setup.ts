@@ -3,6 +3,10 @@ import { request } from './http';
 export interface SetupStatus {
   needsSetup: boolean;
   setupComplete: boolean;
+  node_name: string;
+  node_id: string;
+  /** The request came over loopback: words may be shown and typed here. */
+  local: boolean;
 }
 
 export function setupStatus(): Promise<SetupStatus> {

@@ -1,6 +1,6 @@
 import { logout, whoami, type User } from '../api/auth';
 import { wire, type ApiError } from '../api/http';
-import { setupStatus } from '../api/setup';
+import { setupStatus, type SetupStatus } from '../api/setup';
 import { keepClaim, takeClaim } from './claim';
 
 export type Phase = 'booting' | 'unreachable' | 'first-run' | 'sign-in' | 'in';
@@ -10,7 +10,8 @@ export type Reason = 'session_expired' | 'session_revoked' | 'signed_out' | 'wro
 class Session {
   phase = $state<Phase>('booting');
   user = $state.raw<User | null>(null);
-  nodeName = $state<string | null>(null);
+  /** The node, as it tells everybody; null until it was asked. */
+  node = $state.raw<SetupStatus | null>(null);
   claim = $state('');
   /** Why the sign-in page is shown, when it was not asked for. */
   reason = $state<Reason | null>(null);
@@ -23,15 +24,18 @@ class Session {
   async boot(): Promise<void> {
     this.phase = 'booting';
     try {
-      const who = await whoami();
-      if (who.signedIn) return this.signedIn(who.user);
-      this.nodeName = who.nodeName;
-      const setup = await setupStatus();
-      if (!setup.needsSetup) this.setClaim('');
-      this.phase = setup.needsSetup ? 'first-run' : 'sign-in';
+      const user = await whoami();
+      if (user) return this.signedIn(user);
+      await this.#toDoor();
     } catch {
       this.phase = 'unreachable';
     }
+  }
+
+  async #toDoor(): Promise<void> {
+    const node = (this.node = await setupStatus());
+    if (!node.needsSetup) this.setClaim('');
+    this.phase = node.needsSetup ? 'first-run' : 'sign-in';
   }
 
   setClaim(code: string): void {
@@ -49,18 +53,23 @@ class Session {
   /** The node ended the session. */
   ended(reason: Reason): void {
     if (this.phase !== 'in') return;
-    this.reason = reason;
-    this.phase = 'sign-in';
+    void this.#leave(reason);
   }
 
   async signOut(): Promise<void> {
     await logout();
-    this.reason = 'signed_out';
     this.user = null;
-    this.phase = 'sign-in';
-    // The name for the sign-in page; without it the page is only plainer.
-    const who = await whoami().catch(() => null);
-    if (who && !who.signedIn) this.nodeName = who.nodeName;
+    await this.#leave('signed_out');
+  }
+
+  async #leave(reason: Reason): Promise<void> {
+    this.reason = reason;
+    this.phase = 'booting';
+    try {
+      await this.#toDoor();
+    } catch {
+      this.phase = 'unreachable';
+    }
   }
 }
 
@@ -69,8 +78,3 @@ function reasonOf(error: ApiError): Reason {
 }
 
 export const session = new Session();
-
-/** Served by the PC that the browser runs on, without a gateway between (alice.localhost has one). */
-export function onLoopback(host: string = location.hostname): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
-}

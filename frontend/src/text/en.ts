@@ -190,7 +190,7 @@ export const t = {
     newKey: 'Make a new key in this browser',
     reasons: {
       session_expired: 'You were signed out because you were away for a while. Your files are as you left them.',
-      session_revoked: 'This browser was signed out from another device.',
+      session_revoked: 'This browser was signed out, in another window or from another device.',
       signed_out: 'You are signed out.',
       wrong_node: 'That key belongs to another PC2 that was here before.',
     },

@@ -96,11 +96,13 @@ export interface Progress {
   part: number;
 }
 
-export async function sealedKeys(): Promise<Sealed[]> {
+/** The keys that this browser keeps for this node; another node may have been at the same address. */
+export async function sealedKeys(node?: string): Promise<Sealed[]> {
   if (!('indexedDB' in globalThis)) return [];
   const { sealedKeys } = await import('../../keys/vault');
   // Without storage (a private window) there are simply no keys here.
-  return sealedKeys().catch(() => []);
+  const all = await sealedKeys().catch(() => []);
+  return node ? all.filter((k) => k.node === node) : all;
 }
 
 /** Sealing needs WebCrypto, which browsers give only to pages from the PC itself or over https. */

@@ -1,12 +1,16 @@
 package files_test
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"pc2/backend/event"
 	"pc2/backend/files"
+	"pc2/backend/store"
 	"pc2/backend/wallet"
 )
 
@@ -244,5 +248,45 @@ func TestFailuresAreNotTold(t *testing.T) {
 	}
 	if slow.Lost() != 4 {
 		t.Fatal("lost")
+	}
+}
+
+// Content that is gone or cannot be opened with the row's key is an error with a
+// code, and no wrong byte.
+func TestContentThatIsMissing(t *testing.T) {
+	w := newWorld(t)
+	a := w.user(1)
+	w.put(a, "Documents/big", strings.Repeat("x", 100_000))
+	w.put(a, "Documents/small", "x")
+	w.put(a, "Documents/key", "x")
+	w.filesOnDisk(1)
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && len(d.Name()) == 16 && !d.IsDir() {
+			return os.Remove(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.db.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec("DELETE FROM inline WHERE id = (SELECT object FROM entries WHERE name = 'small')")
+		if err == nil {
+			_, err = tx.Exec("UPDATE entries SET key = (SELECT key FROM entries WHERE name = 'small') WHERE name = 'key'")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"big", "small", "key"} {
+		f, err := w.Open(t.Context(), a, at(t, a, "Documents/"+name))
+		if wantCode(t, err, "storage_unavailable"); err == nil {
+			f.Close()
+		}
+	}
+	for path, code := range map[string]string{"Documents": "cannot_read_a_directory", "/": "cannot_read_a_directory", "Documents/none": "subject_does_not_exist", "/x": "subject_does_not_exist"} {
+		_, err := w.Open(t.Context(), a, at(t, a, path))
+		wantCode(t, err, code)
 	}
 }

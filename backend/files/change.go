@@ -32,17 +32,16 @@ type change struct {
 
 // write runs fn as one change in one transaction.
 func (t *Tree) write(ctx context.Context, origin string, fn func(*change) error) error {
-	return t.db.Write(ctx, t.changing(origin, fn))
+	return t.db.Write(ctx, t.changing(origin, t.capacity(), fn))
 }
 
 // free is write for a change that frees space.
 func (t *Tree) free(ctx context.Context, origin string, fn func(*change) error) error {
-	return t.db.Free(ctx, t.changing(origin, fn))
+	return t.db.Free(ctx, t.changing(origin, 0, fn)) // nothing grows, so no limit is asked for
 }
 
 // changing is the transaction of one change.
-func (t *Tree) changing(origin string, fn func(*change) error) func(*store.Tx) error {
-	capacity := t.capacity()
+func (t *Tree) changing(origin string, capacity int64, fn func(*change) error) func(*store.Tx) error {
 	return func(tx *store.Tx) error {
 		now := t.now()
 		c := &change{t: t, tx: tx, now: now, sec: now.Unix(), origin: origin, capacity: capacity, used: map[wallet.Address]int64{}}

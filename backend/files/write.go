@@ -44,7 +44,8 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 	if err := checkMetadata(req.Metadata); err != nil {
 		return WriteResult{}, err
 	}
-	room, err := t.planWrite(ctx, a, req)
+	capacity := t.capacity()
+	room, err := req.plan(t.db.Read(ctx), a, capacity)
 	if err != nil {
 		return WriteResult{}, err
 	}
@@ -58,7 +59,7 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 			return WriteResult{}, err
 		}
 	}
-	err = t.content.Commit(ctx, draft, t.changing(req.Origin, func(c *change) error {
+	err = t.content.Commit(ctx, draft, t.changing(req.Origin, capacity, func(c *change) error {
 		to, err := req.target(c.tx, a)
 		if err != nil {
 			return err
@@ -73,28 +74,27 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 	return w, nil
 }
 
-// planWrite looks whether the write can succeed, and how many bytes it may have.
-func (t *Tree) planWrite(ctx context.Context, a Actor, req WriteRequest) (room int64, err error) {
-	capacity := t.capacity()
-	err = t.db.View(ctx, func(q store.Queryer) error {
-		to, err := req.target(q, a)
-		if err != nil {
-			return err
-		}
-		if _, err := checkMIME(req.MIME, to.name); err != nil {
-			return err
-		}
-		used, limit, err := usage(q, to.at.owner(), capacity)
-		room = max(limit-used, 0)
-		if to.old != nil {
-			room += to.old.last().size
-		}
-		return err
-	})
-	if err == nil && req.Size > room {
-		err = ErrQuota
+// plan looks whether the write can succeed, and how many bytes it may have.
+func (req WriteRequest) plan(q store.Queryer, a Actor, capacity int64) (room int64, err error) {
+	to, err := req.target(q, a)
+	if err != nil {
+		return 0, err
 	}
-	return room, err
+	if _, err := checkMIME(req.MIME, to.name); err != nil {
+		return 0, err
+	}
+	used, limit, err := usage(q, to.at.owner(), capacity)
+	if err != nil {
+		return 0, err
+	}
+	room = max(limit-used, 0)
+	if to.old != nil {
+		room += to.old.last().size
+	}
+	if req.Size > room {
+		return 0, ErrQuota
+	}
+	return room, nil
 }
 
 // target is where something is going to be.

@@ -115,3 +115,43 @@ func BenchmarkWriteSmall(b *testing.B) {
 		})
 	}
 }
+
+// What a folder of 10 000 files costs in the writer.
+func BenchmarkFolder10000(b *testing.B) {
+	w := newWorld(b)
+	a := w.user(1)
+	folder := files.ByUID(w.many(a, 10_000).UID)
+	pictures := at(b, a, "Pictures")
+	measure := func(name string, fn func() error) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := fn(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	n := 0
+	measure("rename", func() error { // to a longer name: everything below has to fit
+		n++
+		_, err := w.Rename(b.Context(), a, files.RenameRequest{Entry: folder, NewName: strings.Repeat("n", n%200+1)})
+		return err
+	})
+	measure("move", func() error {
+		n++
+		to := pictures
+		if n%2 == 0 {
+			to = at(b, a, "Documents")
+		}
+		_, err := w.Move(b.Context(), a, files.MoveRequest{From: folder, To: to})
+		return err
+	})
+	measure("copy and delete", func() error {
+		c, err := w.Copy(b.Context(), a, files.CopyRequest{From: folder, To: pictures, NewName: "copy"})
+		if err != nil {
+			return err
+		}
+		_, err = w.Delete(b.Context(), a, files.DeleteRequest{Entries: []files.Selector{files.ByUID(c.UID)}, Recursive: true})
+		return err
+	})
+}

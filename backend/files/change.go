@@ -3,7 +3,6 @@ package files
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -97,33 +96,17 @@ func (c *change) tell(op Op, at chain) Entry {
 	return e
 }
 
-// child is the entry of that name in a folder, or nil.
-func child(q store.Queryer, folder *row, name string) (*row, error) {
-	var r row
-	err := r.scan(q.QueryRow(`SELECT `+columns+` FROM entries e WHERE e.parent_id = ? AND e.name_key = ?`, folder.id, nameKey(name)))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
+// checkRoom says whether an owner may have n more bytes, before much work is done
+// for them; end says it in any case.
+func (c *change) checkRoom(owner wallet.Address, n int64) error {
+	used, limit, err := usage(c.tx, owner, c.capacity)
 	if err != nil {
-		return nil, fmt.Errorf("look for a child: %w", err)
+		return err
 	}
-	return &r, nil
-}
-
-// freeName is name, or the first of "name (1)", "name (2)", … that nothing in the
-// folder has; a number stands before a file's extension.
-func (c *change) freeName(folder *row, name string, isDir bool) (string, error) {
-	n := numbered(name, isDir)
-	var i int64
-	err := c.tx.QueryRow(`WITH RECURSIVE n (i) AS (
-			SELECT 1
-			UNION ALL
-			SELECT i + 1 FROM n WHERE EXISTS (SELECT 1 FROM entries WHERE parent_id = ?1 AND name_key = ?2 || ' (' || i || ')' || ?3)
-		) SELECT max(i) FROM n`, folder.id, nameKey(n.head), nameKey(n.tail)).Scan(&i)
-	if err != nil {
-		return "", fmt.Errorf("find a free name: %w", err)
+	if n > 0 && used+c.used[owner]+n > limit {
+		return ErrQuota
 	}
-	return fmt.Sprintf("%s (%d)%s", n.head, i, n.tail), nil
+	return nil
 }
 
 // insert adds r to a folder, and says so.
@@ -150,17 +133,6 @@ func (c *change) insert(folder chain, r row) (chain, error) {
 	c.used[n.owner] += n.size
 	c.tell(Added, at)
 	return at, nil
-}
-
-// checkPlace says whether an entry may have the path that at gives it.
-func checkPlace(at chain) error {
-	if len(at)-1 > maxDepth {
-		return errDeep
-	}
-	if len(at.path().s) > maxPath {
-		return errPathLong
-	}
-	return nil
 }
 
 // folders makes the named folders, one inside the other.

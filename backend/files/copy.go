@@ -90,6 +90,14 @@ func (c *change) copyRows(from, to chain) error {
 	if err != nil {
 		return err
 	}
+	var size int64
+	if err := c.tx.QueryRow("SELECT sum(e.size) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old").Scan(&size); err != nil {
+		return fmt.Errorf("measure the copy: %w", err)
+	}
+	if err := c.checkRoom(n.owner, size); err != nil {
+		return err
+	}
+	c.used[n.owner] += size
 	if _, err := c.tx.Exec(`INSERT INTO entries (id, uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root,
 			is_shortcut, shortcut_to, metadata, layout, sort_by, sort_order, associated_app_uid, thumb_cid, created, modified, accessed)
 		SELECT ?1 + c.n, `+randomUID+`, ?2,
@@ -102,11 +110,9 @@ func (c *change) copyRows(from, to chain) error {
 		return fmt.Errorf("copy: %w", err)
 	}
 	n.id = highest + 1
-	var size int64
-	if err := c.tx.QueryRow("SELECT (SELECT uid FROM entries WHERE id = ?), sum(e.size) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old", n.id).Scan(&n.uid, &size); err != nil {
-		return fmt.Errorf("measure the copy: %w", err)
+	if err := c.tx.QueryRow("SELECT uid FROM entries WHERE id = ?", n.id).Scan(&n.uid); err != nil {
+		return fmt.Errorf("copy: %w", err)
 	}
-	c.used[n.owner] += size
 	if err := c.t.content.Retain(c.tx, `SELECT e.object, count(*) FROM temp.copied c CROSS JOIN entries e ON e.id = c.old
 		WHERE e.object IS NOT NULL GROUP BY e.object`); err != nil {
 		return err
@@ -115,17 +121,21 @@ func (c *change) copyRows(from, to chain) error {
 		return nil
 	}
 	return c.rewrap("SELECT e.id, e.object, e.key FROM temp.copied c CROSS JOIN entries e ON e.id = ?1 + c.n WHERE e.object IS NOT NULL",
-		from.owner(), n.owner, highest)
+		highest, from.owner(), n.owner)
 }
 
 // collectCopied numbers an entry and all that is below it from 1 on, the entry
 // first, and returns the highest id there is.
 func (c *change) collectCopied(source int64) (highest int64, err error) {
-	if err := c.exec(
-		`CREATE TEMP TABLE IF NOT EXISTS copied (n INTEGER PRIMARY KEY, old INTEGER NOT NULL UNIQUE)`,
-		`DELETE FROM temp.copied`,
-	); err != nil {
-		return 0, fmt.Errorf("collect entries: %w", err)
+	// The table lives on the writer's connection. A job that fails takes it with it,
+	// so it is made wherever it is used.
+	for _, q := range []string{
+		"CREATE TEMP TABLE IF NOT EXISTS copied (n INTEGER PRIMARY KEY, old INTEGER NOT NULL UNIQUE)",
+		"DELETE FROM temp.copied",
+	} {
+		if _, err := c.tx.Exec(q); err != nil {
+			return 0, fmt.Errorf("collect entries: %w", err)
+		}
 	}
 	if _, err := c.tx.Exec("INSERT INTO temp.copied (n, old) VALUES (1, ?)", source); err != nil {
 		return 0, fmt.Errorf("collect entries: %w", err)

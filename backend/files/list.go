@@ -3,60 +3,13 @@ package files
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"pc2/backend/store"
 )
 
-// Stat returns the entry.
-func (t *Tree) Stat(ctx context.Context, a Actor, s Selector, o StatOptions) (e Entry, err error) {
-	if !o.Size {
-		return stat(t.db.Read(ctx), a, s)
-	}
-	err = t.db.View(ctx, func(q store.Queryer) error {
-		if e, err = stat(q, a, s); err != nil || !e.IsDir || e.ID == 0 {
-			return err
-		}
-		e.Size, err = sizeOf(q, e)
-		return err
-	})
-	return e, err
-}
-
-// StatOptions of Stat.
-type StatOptions struct {
-	Size bool // the Size of a folder is the sum of what is in it
-}
-
-func stat(q store.Queryer, a Actor, s Selector) (Entry, error) {
-	p, err := resolve(q, a, s)
-	if err != nil {
-		return Entry{}, err
-	}
-	if p.root {
-		return rootEntry(), nil
-	}
-	if !p.exists() {
-		return Entry{}, ErrNotFound
-	}
-	return p.found.entry(), nil
-}
-
-func sizeOf(q store.Queryer, e Entry) (n int64, err error) {
-	if e.ParentUID == "" { // a home, whose sum is kept
-		n, _, err = usage(q, e.Owner, 0)
-		return n, err
-	}
-	err = q.QueryRow(`WITH RECURSIVE sub (id) AS (
-			SELECT ?1
-			UNION ALL
-			SELECT e.id FROM sub CROSS JOIN entries e ON e.parent_id = sub.id
-		) SELECT coalesce(sum(e.size), 0) FROM sub CROSS JOIN entries e ON e.id = sub.id`, e.ID).Scan(&n)
-	return n, err
-}
+const maxLimit = 1_000_000
 
 // ListOptions of List. The zero value lists everything in the folder's own order.
 type ListOptions struct {
@@ -79,8 +32,8 @@ type Page struct {
 // List returns what is in a folder, all from one moment and with one indexed
 // query, however many there are. "/" lists the homes that a sees.
 func (t *Tree) List(ctx context.Context, a Actor, s Selector, o ListOptions) (page Page, err error) {
-	if o.Limit < 0 || o.Offset < 0 {
-		return Page{}, badRequest("limit and offset are not negative.")
+	if o.Limit < 0 || o.Offset < 0 || o.Limit > maxLimit {
+		return Page{}, badRequest("limit is a number from 0 to 1000000, offset is not negative.")
 	}
 	if o.Cursor != "" && o.Offset > 0 {
 		return Page{}, badRequest("cursor and offset do not go together.")
@@ -102,15 +55,18 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 	if err != nil {
 		return err
 	}
-	// Counting costs little, and appending without knowing how far costs more.
-	room := int64(o.Limit + 1)
-	if o.Total || o.Limit == 0 {
+	room := o.Limit + 1
+	if o.Total || o.Limit == 0 { // counting costs little, and appending without knowing how far costs more
+		var total int64
 		from, args := p.from(a)
-		if err := q.QueryRow("SELECT count(*) "+from, args...).Scan(&room); err != nil {
+		if err := q.QueryRow("SELECT count(*) "+from, args...).Scan(&total); err != nil {
 			return fmt.Errorf("count folder: %w", err)
 		}
 		if o.Total {
-			p.Total = room
+			p.Total = total
+		}
+		if o.Limit == 0 {
+			room = int(total)
 		}
 	}
 	query, args := p.query(a, o, by)
@@ -119,7 +75,7 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	defer rows.Close()
-	if err := p.scan(rows, min(room, 100_000)); err != nil {
+	if err := p.scan(rows, min(room, 16<<10)); err != nil {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	if o.Limit > 0 && len(p.Items) > o.Limit {
@@ -181,7 +137,7 @@ func (p *Page) query(a Actor, o ListOptions, by order) (string, []any) {
 	return query, args
 }
 
-func (p *Page) scan(rows *sql.Rows, room int64) error {
+func (p *Page) scan(rows *sql.Rows, room int) error {
 	folder := &p.Folder
 	parent := folder.UID
 	if folder.ID == 0 {
@@ -216,108 +172,4 @@ func (p *Page) scan(rows *sql.Rows, room int64) error {
 		p.Items = append(p.Items, e)
 	}
 	return rows.Err()
-}
-
-// order is how a listing is sorted, and in a cursor also where it stands: by the
-// key and, where it is equal, by name. A name is unique in its folder, so the
-// place is exact even when the entry itself is gone.
-type order struct {
-	By   string `json:"b"`
-	Desc bool   `json:"d,omitempty"`
-	Key  any    `json:"k,omitempty"` // nothing by name
-	Name string `json:"n"`
-}
-
-func orderOf(folder *Entry, o ListOptions) (order, error) {
-	by := order{By: o.SortBy, Desc: o.Desc}
-	if by.By == "" {
-		by = order{By: "name"}
-		if folder.SortBy != nil && slices.Contains(sorts(), *folder.SortBy) {
-			by = order{By: *folder.SortBy, Desc: folder.SortOrder != nil && *folder.SortOrder == "desc"}
-		}
-	}
-	if !slices.Contains(sorts(), by.By) {
-		return order{}, invalid("sortBy", "A folder is sorted by name, modified, type or size.")
-	}
-	if o.Cursor == "" {
-		return by, nil
-	}
-	at, err := parseCursor(o.Cursor)
-	if err != nil {
-		return order{}, err
-	}
-	// The folder's own order may change between two pages; the cursor goes on in the one it began with.
-	if o.SortBy != "" && (at.By != by.By || at.Desc != by.Desc) {
-		return order{}, badRequest("The cursor belongs to another order.")
-	}
-	return at, nil
-}
-
-func sorts() []string { return []string{"name", "modified", "type", "size"} }
-
-// column is what By sorts by before the name; "" for the name alone.
-func (by order) column() string {
-	switch by.By {
-	case "modified":
-		return "e.modified"
-	case "type":
-		return "coalesce(e.mime_type, '')"
-	case "size":
-		return "e.size"
-	}
-	return ""
-}
-
-// cursor is the place after e.
-func (by order) cursor(e *Entry) string {
-	by.Key, by.Name = nil, nameKey(e.Name)
-	switch by.By {
-	case "modified":
-		by.Key = e.Modified
-	case "type":
-		by.Key = e.MIME
-	case "size":
-		by.Key = e.Size
-	}
-	b, err := json.Marshal(by) // cannot fail: strings and a number
-	if err != nil {
-		panic(err)
-	}
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// parseCursor reads what cursor wrote; anything may have been done to it since.
-func parseCursor(s string) (by order, err error) {
-	bad := invalid("cursor", "The cursor is not one of this folder.")
-	if len(s) > 8192 {
-		return order{}, bad
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return order{}, bad
-	}
-	var raw struct {
-		order
-		Key json.RawMessage `json:"k"`
-	}
-	if json.Unmarshal(b, &raw) != nil || !slices.Contains(sorts(), raw.By) {
-		return order{}, bad
-	}
-	by = raw.order
-	var number int64
-	var text string
-	switch by.By {
-	case "modified", "size":
-		err, by.Key = json.Unmarshal(raw.Key, &number), number
-		by.Key = number
-	case "type":
-		err = json.Unmarshal(raw.Key, &text)
-		by.Key = text
-	default:
-		by.Key = nil
-	}
-	if err != nil {
-		return order{}, bad
-	}
-	return by, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
-	"pc2/backend/store"
 )
 
 // MoveRequest says what Move does.
@@ -102,59 +100,6 @@ func (t *Tree) Rename(ctx context.Context, a Actor, req RenameRequest) (m MoveRe
 		return err
 	})
 	return m, err
-}
-
-// into is the place in the folder p for an entry called name, or newName if
-// given. With whole, a p that does not exist is the place itself.
-func (p place) into(q store.Queryer, newName, name string, createParents, whole bool) (target, error) {
-	switch {
-	case p.root:
-		return target{}, ErrRoot
-	case p.exists():
-		if !p.found.last().isDir {
-			return target{}, ErrNotFolder
-		}
-		if newName != "" {
-			name = newName
-		}
-		p, err := p.inside(q, name)
-		if err != nil {
-			return target{}, err
-		}
-		return p.target(false)
-	case whole && newName == "":
-		return p.target(createParents)
-	case len(p.found) > 0 && !p.found.last().isDir:
-		return target{}, ErrNotFolder
-	case createParents && len(p.found) > 0:
-		if newName != "" {
-			name = newName
-		}
-		p.rest = append(p.rest[:len(p.rest):len(p.rest)], name)
-		return p.target(true)
-	}
-	return target{}, ErrNoDest
-}
-
-// clear settles what happens to an entry that has the target's name already, and
-// returns it if it is replaced. It is not called for the moved entry itself.
-func (c *change) clear(to *target, isDir, overwrite, dedupe bool) (*Entry, error) {
-	if to.old == nil {
-		return nil, nil
-	}
-	old := to.old.last()
-	switch {
-	case overwrite && (!old.isDir || old.empty):
-		e := to.old.entry()
-		return &e, c.remove(to.old)
-	case dedupe:
-		var err error
-		to.name, err = c.freeName(to.at.last(), to.name, isDir)
-		return nil, err
-	case overwrite:
-		return nil, ErrOverFolder.With("entry_name", old.name)
-	}
-	return nil, ErrExists.With("entry_name", old.name)
 }
 
 func (c *change) move(from chain, to target, req MoveRequest, op Op) (MoveResult, error) {
@@ -269,8 +214,12 @@ func (c *change) trashMetadata(from, to chain, given *string) (*string, error) {
 	}
 	keys := map[string]any{}
 	if have != nil {
-		if err := json.Unmarshal([]byte(*have), &keys); err != nil || keys == nil {
-			keys = map[string]any{} // was never an object: written by nobody
+		var raw map[string]json.RawMessage // as it is: numbers keep their digits
+		if err := json.Unmarshal([]byte(*have), &raw); err != nil {
+			return nil, fmt.Errorf("metadata: %w", err)
+		}
+		for k, v := range raw {
+			keys[k] = v
 		}
 	}
 	if isTrash {

@@ -26,6 +26,9 @@ func (t *Tree) Touch(ctx context.Context, a Actor, req TouchRequest) (Entry, err
 		if !errors.Is(err, ErrNotFound) {
 			return e, err
 		}
+		if req.To.uid != "" && len(req.To.below) == 0 {
+			return Entry{}, ErrNotFound // a uid is not made to order
+		}
 		w, err := t.Write(ctx, a, WriteRequest{To: req.To, CreateParents: req.CreateParents, Origin: req.Origin}, strings.NewReader(""))
 		if !errors.Is(err, ErrExists) {
 			return w.Entry, err

@@ -97,15 +97,6 @@ func (req WriteRequest) plan(q store.Queryer, a Actor, capacity int64) (room int
 	return room, nil
 }
 
-// target is where something is going to be.
-type target struct {
-	at      chain    // the folder, or the innermost one that exists
-	missing []string // folders to make inside it first
-	name    string
-	old     chain // what has this name already, to be overwritten; else nil
-	dedupe  bool  // the name is taken: find a free one
-}
-
 // target finds where the file will be and checks all that can be checked.
 func (req WriteRequest) target(q store.Queryer, a Actor) (target, error) {
 	p, err := resolve(q, a, req.To)
@@ -137,56 +128,6 @@ func (req WriteRequest) target(q store.Queryer, a Actor) (target, error) {
 	default:
 		return target{}, ErrExists.With("entry_name", old.name)
 	}
-}
-
-// inside is the place of a name in a folder that exists.
-func (p place) inside(q store.Queryer, name string) (place, error) {
-	if err := CheckName(name); err != nil {
-		return place{}, err
-	}
-	if p.root {
-		return place{}, ErrRoot
-	}
-	p.name = name
-	r, err := child(q, p.found.last(), name)
-	if err != nil {
-		return place{}, err
-	}
-	if r == nil {
-		p.rest = []string{name}
-		return p, nil
-	}
-	p.found = p.found.with(*r)
-	return p, nil
-}
-
-// target is p as the place of something to be made.
-func (p place) target(createParents bool) (target, error) {
-	switch {
-	case p.root:
-		return target{}, ErrRoot
-	case p.exists():
-		name := p.name
-		if name == "" {
-			name = p.found.last().name
-		}
-		return target{at: p.found.folder(), name: name, old: p.found}, nil
-	case len(p.found) == 0 && len(p.rest) == 1 && !p.gone:
-		return target{}, ErrRoot
-	case len(p.found) == 0:
-		return target{}, ErrNoDest
-	case !p.found.last().isDir:
-		return target{}, ErrNotFolder
-	case len(p.rest) > 1 && !createParents:
-		return target{}, ErrNoDest
-	}
-	n := len(p.rest) - 1
-	to := target{at: p.found, missing: p.rest[:n], name: p.rest[n]}
-	// The same check as that of the transaction, so that no body is read in vain.
-	for _, name := range p.rest {
-		p.found = p.found.with(row{name: name})
-	}
-	return to, checkPlace(p.found)
 }
 
 // put gives the draft its row.

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# What takes too long for every change: many kills under load, many large objects.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PC2_KILL9_ROUNDS=${PC2_KILL9_ROUNDS:-200} go test -count=1 -timeout 60m -run TestKill9 -v ./backend/node
+PC2_TORTURE=1 go test -count=1 -timeout 60m -run Torture -v ./backend/content

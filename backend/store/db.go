@@ -29,6 +29,7 @@ var ErrTooNew = fault.New(fault.Conflict, "schema_too_new", "These data were wri
 type Config struct {
 	Path    string       // file; its folder must exist
 	Readers int          // read connections, default 4
+	Schema  fs.FS        // goose migrations; default: the node's
 	Log     *slog.Logger // default: discard
 }
 
@@ -102,17 +103,18 @@ func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
 	if vacuum != 2 || journal != "wal" || sync != 2 {
 		return fmt.Errorf("auto_vacuum=%d journal_mode=%s synchronous=%d, want 2, wal, 2", vacuum, journal, sync)
 	}
-	if err := db.migrate(ctx); err != nil {
+	if err := db.migrate(ctx, cfg.Schema); err != nil {
 		return err
 	}
 	db.read, err = pool(cfg.Path, cfg.Readers, "query_only(1)", "cache_size(-2048)")
 	return err
 }
 
-func (db *DB) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
+func (db *DB) migrate(ctx context.Context, dir fs.FS) (err error) {
+	if dir == nil {
+		if dir, err = fs.Sub(migrations, "migrations"); err != nil {
+			return err
+		}
 	}
 	// goose wants a pool, and ours has one connection, which db.conn holds.
 	db.conn.Close()

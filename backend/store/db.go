@@ -73,13 +73,14 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	w := &writer{DB: db, stmts: map[string]*sql.Stmt{}, spare: spare{path: cfg.Path + "-spare"}}
+	w := &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare"}}
 	go w.run()
 	return db, nil
 }
 
 func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
-	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)"}
+	// temp_store: the journals of savepoints would else become files in /tmp, one a commit.
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)", "temp_store(memory)"}
 	if empty {
 		// It has to come before journal_mode, else it is silently off. Later it would
 		// be a write, and opening changes no byte of a database that is up to date.

@@ -13,7 +13,7 @@
 //
 // One goroutine writes. It takes whatever waits (at most 128 jobs), runs each
 // inside a savepoint of one BEGIN IMMEDIATE … COMMIT, and so pays one WAL sync
-// for all of them; a job that fails is undone alone.
+// for all of them; a job that fails is undone alone. A single job needs no savepoint.
 //
 //	Write ─┐
 //	Write ─┼─▶ queue ─▶ writer: BEGIN · savepoint job · … · COMMIT (fsync) ─▶ After hooks ─▶ answers

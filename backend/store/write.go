@@ -26,8 +26,7 @@ type job struct {
 
 // Tx is a write transaction, valid inside the function that got it.
 type Tx struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	*prepared
 	last  []func(*Tx) error
 	after []func()
 }
@@ -72,18 +71,50 @@ func (db *DB) submit(ctx context.Context, j *job) error {
 // writer is the goroutine that writes, and what only it touches.
 type writer struct {
 	*DB
-	stmts map[string]*sql.Stmt
+	*prepared
 	spare spare
+}
+
+// prepared are the writer's statements: parsing one costs more than most of
+// them do. Queries are constants, so the map stays small.
+type prepared struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (p *prepared) prepare(query string) (*sql.Stmt, error) {
+	if s := p.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := p.conn.PrepareContext(bg, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	p.stmts[query] = s
+	return s, nil
+}
+
+// exec runs a statement that has no parameters.
+func (p *prepared) exec(query string) error {
+	s, err := p.prepare(query)
+	if err == nil {
+		_, err = s.ExecContext(bg)
+	}
+	return err
+}
+
+// close has to come before the pool's: an open statement keeps SQLite from
+// closing the file, and so from removing the WAL.
+func (p *prepared) close() {
+	for _, s := range p.stmts {
+		s.Close()
+	}
 }
 
 // run works until Close and then until the queue is empty.
 func (w *writer) run() {
 	defer close(w.done)
-	defer func() {
-		for _, s := range w.stmts { // an open statement keeps SQLite from closing the file, and so from removing the WAL
-			s.Close()
-		}
-	}()
+	defer w.prepared.close()
 	w.spare.hold()
 	for {
 		batch := w.take()
@@ -145,10 +176,14 @@ func (w *writer) commit(batch []*job) {
 		all(ErrReadOnly.Because(fmt.Errorf("begin: %w", err)))
 		return
 	}
+	one := w.one
+	if len(batch) == 1 {
+		one = w.alone
+	}
 	for _, j := range batch {
-		if err := w.one(j); err != nil {
-			// The savepoint is gone, so SQLite has undone the whole transaction by itself
-			// (it may on a full disk or an I/O error). Nothing of the batch is left.
+		if err := one(j); err != nil {
+			// Without its savepoint SQLite has undone the whole transaction by itself (it may
+			// on a full disk or an I/O error). Nothing of the batch is left.
 			_ = w.exec("ROLLBACK") // fails when there is nothing to roll back
 			if isFull(err) {
 				all(ErrFull.Because(err))
@@ -176,31 +211,41 @@ func (w *writer) commit(batch []*job) {
 	all(ErrReadOnly.Because(errors.Join(ErrUnknown, err)))
 }
 
-// one runs a job inside a savepoint. The job's own failure goes to j.err; the
-// error returned means that the transaction itself is lost.
+// one runs a job inside a savepoint, so that it can be undone alone. The error
+// returned means that the transaction itself is lost.
 func (w *writer) one(j *job) error {
 	if err := w.exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	tx := &Tx{conn: w.conn, stmts: w.stmts}
-	err := call(j.fn, tx)
-	for i := 0; err == nil && i < len(tx.last); i++ { // one may register another
-		err = call(tx.last[i], tx)
-	}
-	j.after = tx.after
-	if err == nil {
-		if err = w.exec("RELEASE job"); err == nil {
+	if w.work(j); j.err == nil {
+		if j.err = w.exec("RELEASE job"); j.err == nil {
 			return nil
 		}
 	}
-	j.err = err
-	if isFull(err) {
-		j.err = ErrFull.Because(err)
-	}
 	if back := w.exec("ROLLBACK TO job"); back != nil {
-		return errors.Join(err, back)
+		return errors.Join(j.err, back)
 	}
 	return w.exec("RELEASE job")
+}
+
+// alone runs a job that has the transaction to itself and is undone with it. For
+// a savepoint SQLite would copy each page that the job changes.
+func (w *writer) alone(j *job) error {
+	w.work(j)
+	return j.err
+}
+
+// work calls the job's functions. What they fail with goes to j.err.
+func (w *writer) work(j *job) {
+	tx := &Tx{prepared: w.prepared}
+	j.err = call(j.fn, tx)
+	for i := 0; j.err == nil && i < len(tx.last); i++ { // one may register another
+		j.err = call(tx.last[i], tx)
+	}
+	if isFull(j.err) {
+		j.err = ErrFull.Because(j.err)
+	}
+	j.after = tx.after
 }
 
 // call keeps a panic inside its job: the writer serves everybody.
@@ -211,23 +256,6 @@ func call(fn func(*Tx) error, tx *Tx) (err error) {
 		}
 	}()
 	return fn(tx)
-}
-
-func (db *DB) exec(query string) error {
-	_, err := db.conn.ExecContext(bg, query)
-	return err
-}
-
-func (tx *Tx) prepare(query string) (*sql.Stmt, error) {
-	if s := tx.stmts[query]; s != nil {
-		return s, nil
-	}
-	s, err := tx.conn.PrepareContext(bg, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	tx.stmts[query] = s
-	return s, nil
 }
 
 // Exec runs a statement.

@@ -93,6 +93,12 @@ func (d *diary) count(name string) (n int) {
 	return n
 }
 
+func (d *diary) length() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.all)
+}
+
 // named are the entries of a name, now.
 func (d *diary) named(name string) (all []happened) {
 	d.mu.Lock()

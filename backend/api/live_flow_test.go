@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +20,7 @@ func TestLiveMissed(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	o := h.owner()
-	n := h.node(t, map[string]any{"transports": []string{"polling", "websocket"}, "auth": map[string]any{"auth_token": o.token}})
+	n := h.node(t, map[string]any{"transports": []string{"polling", "websocket"}, "auth": map[string]any{"auth_token": o.token}, "reconnection": false})
 	base := n.next("connected").object(t)["last_event_id"].(float64)
 	made := 0
 	mkdir := func(count int) {
@@ -159,7 +159,7 @@ func TestLiveFlood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta := strings.Repeat("m", 4000) // so that no socket buffer holds it all
+	meta := strings.Repeat("m", 3000) // so that no socket buffer holds it all
 	e.Metadata = &meta
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -169,8 +169,10 @@ func TestLiveFlood(t *testing.T) {
 		e.Rev = int64(i)
 		e.Name = fmt.Sprint(i)
 		event.Publish(h.bus, files.Changed{Owner: o.key.address(), Op: files.Updated, Entry: e, LastChange: int64(i)})
-		if i%50 == 0 {
-			time.Sleep(time.Millisecond) // a commit takes its time too
+		if i%100 == 0 { // not faster than the pages that read, whatever else this machine does
+			eventually(t, "progress", func() bool {
+				return !slices.ContainsFunc(lines, func(l *line) bool { return l.length() < i-600 })
+			})
 		}
 	}
 	for _, l := range lines {
@@ -193,8 +195,8 @@ func TestLiveFlood(t *testing.T) {
 	if q := h.api.live.queued.Load(); q != 0 {
 		t.Errorf("%d packets are queued for ever", q)
 	}
-	if !strings.Contains(h.logs.String(), "does not read its events") && !strings.Contains(h.logs.String(), "websocket") {
-		t.Log("closed by the write deadline")
+	if !strings.Contains(h.logs.String(), "does not read its events") {
+		t.Error("it was not its queue that ended it")
 	}
 }
 
@@ -211,7 +213,7 @@ func mustPath(t *testing.T, v *visitor, s string) files.Path {
 // transport, and nobody waits for it.
 func TestLiveStall(t *testing.T) {
 	t.Parallel()
-	h := start(t, hasty(func(l *liveTimes) { l.stall = 500 * time.Millisecond }))
+	h := start(t, hasty(func(l *liveTimes) { l.stall = 2 * time.Second }))
 	o := h.owner()
 	reads := o.line(t, nil)
 	// A poll over a socket that nobody reads.
@@ -242,8 +244,6 @@ func TestLiveStall(t *testing.T) {
 	const n = 100 // 6 MB: more than the kernel takes
 	for range n {
 		event.Publish(h.bus, files.Changed{Owner: o.key.address(), Op: files.Updated, Entry: e})
-	}
-	for range n {
 		reads.next("item.updated")
 	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, strings.TrimPrefix(h.url, "http://"))
@@ -259,8 +259,6 @@ func TestLiveStall(t *testing.T) {
 	eventually(t, "second page", func() bool { return h.api.live.count() == 2 })
 	for range n {
 		event.Publish(h.bus, files.Changed{Owner: o.key.address(), Op: files.Updated, Entry: e})
-	}
-	for range n {
 		reads.next("item.updated")
 	}
 	eventually(t, "end of the stalled socket", func() bool { return h.api.live.count() == 1 })
@@ -321,18 +319,30 @@ func TestLiveLeavesNothing(t *testing.T) {
 	}
 }
 
-// A page is told at once what comes from another, over REST, in less than the
-// second that is promised.
-func TestLiveSoon(t *testing.T) {
-	h := start(t)
+// The connection is kept up by pings, and who does not answer them is given up.
+func TestLivePings(t *testing.T) {
+	t.Parallel()
+	h := start(t, hasty(func(l *liveTimes) { l.ping, l.pong = 300*time.Millisecond, 3*time.Second }))
 	o := h.owner()
-	l := o.line(t, nil)
-	for i := range 20 {
-		o.do("PUT", fmt.Sprintf("/write?path=~/Documents/%d", i), strings.NewReader("x"), with("Content-Type", "text/plain")).want(http.StatusOK)
-		began := time.Now()
-		l.next("item.added")
-		if d := time.Since(began); d > 500*time.Millisecond {
-			t.Errorf("told after %v", d)
+	var pages []*nodeClient
+	for _, transport := range []string{"websocket", "polling"} {
+		n := h.node(t, map[string]any{"transports": []string{transport}, "auth": map[string]any{"auth_token": o.token}})
+		n.next("connected")
+		pages = append(pages, n)
+	}
+	deaf, _, err := h.dial(t, dialing{auth: map[string]any{"auth_token": o.token}, deaf: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "third page", func() bool { return h.api.live.count() == 3 })
+	eventually(t, "end of the deaf page", func() bool { return h.api.live.count() == 2 })
+	deaf.conn.Close()
+	time.Sleep(time.Second)
+	o.post("/mkdir", map[string]any{"path": "~/Documents/x"}).want(200)
+	for _, n := range pages {
+		n.next("item.added")
+		if n.count("disconnect") > 0 {
+			t.Error(n)
 		}
 	}
 }

@@ -38,7 +38,8 @@ type peer struct {
 	mu    sync.Mutex // guards the rest; a leaf
 	gone  bool
 	taken bool        // its one socket was let in
-	timer *time.Timer // until it must have signed in; later, until it is closed
+	over  bool        // and has ended
+	timer *time.Timer // until it must have signed in; when over, until it is closed
 	leave func()      // gives back its place among the strangers
 	stand func()      // gives back its seat among the user's sockets
 }
@@ -79,7 +80,7 @@ func (l *live) opened(args ...any) {
 	stopped := l.closed
 	l.peers[conn.Id()] = p
 	l.mu.Unlock()
-	p.after(l.times.signIn, p.strange)
+	p.await(l.times.signIn)
 	_ = conn.Once("close", func(...any) { p.closed() })
 	if conn.ReadyState() == "closed" {
 		p.closed() // before the line above
@@ -108,6 +109,11 @@ func (p *peer) closed() {
 		}
 	}
 	p.backlog.close()
+	// A closed polling transport keeps a timer for half a minute, for a client that
+	// polls once more; this has it find that out now.
+	if tr := p.conn.Transport(); tr.Name() == transports.POLLING && tr.ReadyState() == "closing" {
+		tr.Send([]*packet.Packet{{Type: packet.NOOP}})
+	}
 	l := p.live
 	l.mu.Lock()
 	delete(l.peers, p.conn.Id())
@@ -115,11 +121,10 @@ func (p *peer) closed() {
 	l.post(func(h *hub) { h.leave(p, time.Now()) })
 }
 
-// quit is called when the socket has ended, by the client or by us. The client
-// is to close the connection; if it does not, we do.
+// quit is called when the socket has ended, by the client or by us.
 func (p *peer) quit() {
 	p.live.post(func(h *hub) { h.leave(p, time.Now()) })
-	p.after(p.live.times.grace, p.kill)
+	p.closeSoon()
 }
 
 // end tells why the session ended, and ends the socket.
@@ -131,21 +136,41 @@ func (p *peer) end(reason string) {
 // finish ends the socket after what was sent before.
 func (p *peer) finish() {
 	p.sock.Load().Disconnect(false)
-	p.after(p.live.times.grace, p.kill) // quit does it too, unless the socket was closing already
+	p.closeSoon() // quit does it too, unless the socket was closing already
 }
 
 func (p *peer) kill() { p.conn.Close(true) }
 
-// after replaces what the timer is for; nil: nothing.
-func (p *peer) after(d time.Duration, f func()) {
+// await gives a new connection its time to sign in.
+func (p *peer) await(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.gone {
+		p.timer = time.AfterFunc(d, p.strange)
+	}
+}
+
+// settle ends that time: it has signed in.
+func (p *peer) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil && !p.over {
+		p.timer.Stop()
+	}
+}
+
+// closeSoon leaves it to the client to close the connection, for a moment.
+func (p *peer) closeSoon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone || p.over {
+		return
+	}
+	p.over = true
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	if !p.gone && f != nil {
-		p.timer = time.AfterFunc(d, f)
-	}
+	p.timer = time.AfterFunc(p.live.times.grace, p.kill)
 }
 
 func (p *peer) isGone() bool {

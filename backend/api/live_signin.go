@@ -19,6 +19,7 @@ func (l *live) admit(sock *socket.Socket, next func(*socket.ExtendedError)) {
 	p := peerOf(sock.Conn())
 	if err := l.letIn(p, sock.Handshake().Auth); err != nil {
 		next(p.refuse(err))
+		p.closeSoon()
 		return
 	}
 	next(nil)
@@ -167,7 +168,7 @@ func (l *live) welcome(args ...any) {
 
 // join has the hub take p in. What it must know of the packet is read here.
 func (p *peer) join(given map[string]any) {
-	p.after(0, nil) // it is no stranger any more
+	p.settle()
 	last := lastEvent(given)
 	p.live.post(func(h *hub) { h.join(p, last, time.Now()) })
 }

@@ -181,7 +181,7 @@ func TestLiveNamespaces(t *testing.T) {
 // The PC2 page may open its socket first and sign in by an event.
 func TestLiveLateSignIn(t *testing.T) {
 	t.Parallel()
-	h := start(t, hasty(func(l *liveTimes) { l.signIn, l.grace = time.Second, 300*time.Millisecond }))
+	h := start(t, hasty(func(l *liveTimes) { l.signIn, l.grace = 2*time.Second, 300*time.Millisecond }))
 	o := h.owner()
 	late := func(d dialing) *line {
 		d.query = url.Values{"pc2": {"1"}}
@@ -191,6 +191,7 @@ func TestLiveLateSignIn(t *testing.T) {
 		}
 		return l
 	}
+	var signedIn []*line
 	for _, name := range []string{"authenticate", "auth"} {
 		l := late(dialing{})
 		l.next("connect")
@@ -201,9 +202,7 @@ func TestLiveLateSignIn(t *testing.T) {
 		l.next("connected")
 		o.post("/mkdir", map[string]any{"path": "~/Documents/" + name}).want(200)
 		l.next("item.added")
-		time.Sleep(1200 * time.Millisecond) // past the time for strangers
-		l.emit("ping", nil)
-		l.next("pong")
+		signedIn = append(signedIn, l)
 	}
 	for _, token := range []any{strings.Repeat("0", 64), nil, 7, "x"} {
 		l := late(dialing{})
@@ -230,6 +229,10 @@ func TestLiveLateSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent.next("gone")
+	for _, l := range signedIn { // all this took longer than strangers have
+		l.emit("ping", nil)
+		l.next("pong")
+	}
 	// Signed in already: the token must be the same user's.
 	m := h.member(o, auth.Member)
 	l = late(dialing{auth: map[string]any{"token": o.token}})
@@ -363,7 +366,7 @@ func TestLiveSessionEndsMeanwhile(t *testing.T) {
 // Strangers get a few places, and who is signed in is not kept out by them.
 func TestLiveStrangers(t *testing.T) {
 	t.Parallel()
-	h := start(t, hasty(func(l *liveTimes) { l.signIn, l.queue = 3*time.Second, 200*time.Millisecond }))
+	h := start(t, hasty(func(l *liveTimes) { l.signIn, l.queue = 8*time.Second, 200*time.Millisecond }))
 	o := h.owner()
 	var lines []*line
 	for range maxNeighbours {

@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, d *Draft, fn func(tx *store.Tx) erro
 		s.log.Error("commit failed, the object waits for the next start", "object", d.ID, "err", err)
 		return err
 	}
-	s.remove(pathIncoming(d.ID))
+	s.drop(d.ID)
 	return err
 }
 
@@ -77,6 +77,6 @@ func (s *Store) Discard(d *Draft) {
 		return
 	}
 	if d.inline == nil {
-		s.remove(pathIncoming(d.ID))
+		s.drop(d.ID)
 	}
 }

@@ -26,14 +26,15 @@ type Config struct {
 
 // Store keeps content as sealed objects. Its methods may be called from any goroutine.
 type Store struct {
-	db       *store.DB
-	write    func(context.Context, func(tx *store.Tx) error) error
-	log      *slog.Logger
-	disk     disk
-	incoming group       // syncs of the folder incoming
-	buffers  sync.Pool   // *[bufferSize]byte, for uploads
-	pieces   sync.Pool   // *[pieceSize]byte, for downloads
-	staged   atomic.Bool // Recover comes too late
+	db      *store.DB
+	write   func(context.Context, func(tx *store.Tx) error) error
+	log     *slog.Logger
+	disk    disk
+	links   bool              // the disk has hard links
+	folders map[string]*group // incoming and the 256; filled by Open
+	buffers sync.Pool         // *[bufferSize]byte, for uploads
+	pieces  sync.Pool         // *[pieceSize]byte, for downloads
+	staged  atomic.Bool       // Recover comes too late
 
 	wake    chan struct{} // Run has something to do
 	mu      sync.Mutex    // guards pending; nothing is done under it
@@ -42,7 +43,8 @@ type Store struct {
 
 const incoming = "incoming"
 
-// pathIncoming is where an object lies until it is known to be committed, and a little longer.
+// pathIncoming is where an object lies until it is known to be committed, and a
+// little longer. Without hard links it is an empty marker, and says the same.
 func pathIncoming(id ID) string { return incoming + "/" + id.String() }
 
 // folder is where an object belongs.
@@ -70,8 +72,7 @@ func Open(cfg Config) (*Store, error) {
 			return nil, fmt.Errorf("open objects: %w", err)
 		}
 	}
-	s := &Store{db: cfg.DB, write: cfg.write, log: cfg.Log.With("part", "content"), disk: cfg.disk, wake: make(chan struct{}, 1)}
-	s.incoming.sync = func() error { return s.disk.SyncDir(incoming) }
+	s := &Store{db: cfg.DB, write: cfg.write, log: cfg.Log.With("part", "content"), disk: cfg.disk, folders: map[string]*group{}, wake: make(chan struct{}, 1)}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	s.pieces.New = func() any { return new([pieceSize]byte) }
 	if err := s.makeFolders(); err != nil {
@@ -92,8 +93,26 @@ func (s *Store) makeFolders() error {
 		if err := s.disk.Mkdir(n); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+		s.folders[n] = &group{sync: func() error { return s.disk.SyncDir(n) }}
 	}
+	s.links = s.probe()
 	return s.disk.SyncDir(".")
+}
+
+// probe says whether the disk has hard links (exFAT has none). Being wrong costs
+// no safety: without them uploads are written where they belong, which works
+// anywhere, and what cannot be linked stays in incoming, where readers look too.
+func (s *Store) probe() bool {
+	const from, to = incoming + "/probe", incoming + "/probe2"
+	defer s.remove(from)
+	defer s.remove(to)
+	if f, err := s.disk.Create(from); err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrExist) { // a start that was cut off left it
+		return true
+	}
+	err := s.disk.Link(from, to)
+	return err == nil || errors.Is(err, fs.ErrExist)
 }
 
 // syncFolder makes the entries of a folder durable.

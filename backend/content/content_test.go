@@ -17,7 +17,8 @@ import (
 	"pc2/backend/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// goleakMain is what TestMain does when it is not a child (crash_test.go).
+func goleakMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // sizes lie around every border of the format, as plain bytes.
 var sizes = []int64{0, 1, 1000, segPlain - 1, segPlain, segPlain + 1, 2 * segPlain, 2*segPlain + 1,
@@ -40,24 +41,13 @@ func setup(t testing.TB) *Store {
 
 func setupIn(t testing.TB, dir string, cfg Config) *Store {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "pc2.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := openTestDB(t, dir)
 	cfg.Dir, cfg.DB, cfg.Log = dir, db, slog.New(slog.NewTextHandler(t.Output(), nil))
 	s, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	err = db.Write(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.Exec("CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, object INTEGER NOT NULL REFERENCES object (id), key BLOB NOT NULL, size INTEGER NOT NULL)")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 

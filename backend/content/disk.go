@@ -41,9 +41,9 @@ type source interface {
 // somebody puts there, and on Windows files can be removed under their readers.
 type rooted struct{ root *os.Root }
 
-// openDisk makes dir if need be, durably, and opens it.
+// openDisk makes dir if need be and opens it.
 func openDisk(dir string) (disk, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)

@@ -27,6 +27,8 @@ var (
 	ErrUsed = errors.New("draft was used already")
 )
 
+var errTooLarge = fault.New(fault.TooLarge, "too_large", "This file is larger than the store's format allows.")
+
 func gone(id ID) error {
 	return fault.New(fault.NotFound, "subject_does_not_exist", "This file does not exist any more.").
 		Because(fmt.Errorf("%s: %w", id, ErrGone))

@@ -33,37 +33,29 @@ func (s *Store) fileAway(ctx context.Context) {
 // What fails stays in incoming, where readers look too and where the next start
 // finds it.
 func (s *Store) fileBatch(ids []ID) {
-	var moved, unlinkable []ID
+	var linked []ID
 	for _, id := range ids {
-		err := s.disk.Link(pathIncoming(id), pathFiled(id))
-		switch {
-		case err == nil || errors.Is(err, fs.ErrExist):
-			moved = append(moved, id)
-		case isGone(err): // deleted meanwhile
-		default: // exFAT and others have no hard links
-			unlinkable = append(unlinkable, id)
+		if !s.links { // a marker
+			s.remove(pathIncoming(id))
+			continue
 		}
-	}
-	for _, id := range s.synced(moved) {
-		s.remove(pathIncoming(id))
-	}
-	if len(unlinkable) > 0 {
-		s.incoming.hold(func() { s.rename(unlinkable) })
-	}
-}
-
-// rename files away without hard links. The caller holds the syncs of incoming,
-// so that no removal there becomes durable before the new entries are.
-func (s *Store) rename(ids []ID) {
-	var moved []ID
-	for _, id := range ids {
-		if err := s.disk.Rename(pathIncoming(id), pathFiled(id)); err == nil {
-			moved = append(moved, id)
-		} else if !isGone(err) {
+		err := s.disk.Link(pathIncoming(id), pathFiled(id))
+		if errors.Is(err, fs.ErrExist) {
+			// Linked by a run that was cut off, or whose sync failed. A new entry, because
+			// a sync of the old one could succeed without doing anything.
+			if err = s.disk.Remove(pathFiled(id)); err == nil {
+				err = s.disk.Link(pathIncoming(id), pathFiled(id))
+			}
+		}
+		if err == nil {
+			linked = append(linked, id)
+		} else if !isGone(err) { // deleted meanwhile
 			s.log.Warn("object could not be filed away, it stays in incoming", "object", id, "err", err)
 		}
 	}
-	s.synced(moved)
+	for _, id := range s.synced(linked) {
+		s.remove(pathIncoming(id))
+	}
 }
 
 // synced makes the entries of ids durable and returns those where that worked.
@@ -73,7 +65,7 @@ func (s *Store) synced(ids []ID) (ok []ID) {
 		folders[folder(id)] = append(folders[folder(id)], id)
 	}
 	for dir, ids := range folders {
-		if err := s.disk.SyncDir(dir); err != nil {
+		if err := s.folders[dir].join(); err != nil {
 			s.log.Error("folder could not be synced", "folder", dir, "err", err)
 			continue
 		}

@@ -10,13 +10,19 @@ import (
 	"sync/atomic"
 )
 
-// buffersPerLane times 128 KiB is a stream's memory: 1 MiB, whatever the leaf size.
-const buffersPerLane = 8
+const (
+	// inFlight buffers of 128 KiB are a stream's memory: 1 MiB, whatever the leaf size.
+	inFlight = 8
+	// lanes hash and write at once, each a leaf of its own. With one, hashing and
+	// writing wait for each other: half the speed on an idle machine.
+	lanes = 2
+)
 
 // pipe is the way of one upload from its reader to its file:
 //
-//	reader ─▶ seal in place ─▶ lane: hash the leaf, write ─▶ buffer back
-//	          (caller)         (goroutine)
+//	                      ┌─▶ lane: hash leaf 0, 2, …; write ─┐
+//	reader ─▶ seal in place                                   ├─▶ buffer back
+//	          (caller)    └─▶ lane: hash leaf 1, 3, …; write ─┘
 type pipe struct {
 	s     *Store
 	seal  sealer
@@ -25,6 +31,7 @@ type pipe struct {
 	file   file
 	free   chan *batch
 	made   int // batches in existence; all fit into free
+	lanes  [lanes]chan *batch
 	failed atomic.Pointer[error]
 }
 
@@ -37,30 +44,45 @@ type batch struct {
 
 // run moves everything from r to f and returns the leaves' digests and the plain
 // size. first holds one segment and one byte more. No goroutine outlives it.
-func (p *pipe) run(ctx context.Context, f file, first *[bufferSize]byte, r io.Reader) ([]digest, int64, error) {
+func (p *pipe) run(ctx context.Context, f file, first *[bufferSize]byte, r io.Reader) (leaves []digest, size int64, err error) {
 	p.file = f
-	p.free = make(chan *batch, buffersPerLane)
+	p.free = make(chan *batch, inFlight)
 	p.made = 1
-	in := make(chan *batch, buffersPerLane)
-	var leaves []digest
+	var of [lanes][]digest
 	var wg sync.WaitGroup
-	wg.Go(func() { leaves = p.lane(in) })
-	size, err := p.pump(ctx, &batch{b: first}, r, in)
-	close(in)
-	wg.Wait()
+	for i := range p.lanes {
+		p.lanes[i] = make(chan *batch, inFlight)
+		wg.Go(func() { of[i] = p.lane(p.lanes[i]) })
+	}
+	func() {
+		defer func() { // also when r panics
+			for _, l := range p.lanes {
+				close(l)
+			}
+			wg.Wait()
+		}()
+		size, err = p.pump(ctx, &batch{b: first}, r)
+	}()
 	for range p.made {
 		p.s.buffers.Put((<-p.free).b)
 	}
 	if failed := p.failed.Load(); failed != nil {
 		err = *failed // the cause, if the pump noticed at all
 	}
-	return leaves, size, err
+	if err != nil {
+		return nil, 0, err
+	}
+	leaves = make([]digest, 0, (sealedSize(size)+leafSize-1)/leafSize)
+	for i := range cap(leaves) {
+		leaves = append(leaves, of[i%lanes][i/lanes])
+	}
+	return leaves, size, nil
 }
 
 // pump reads, seals and sends. Whether a segment is the last is known only when
 // one more byte was asked for, so each read is one byte ahead; the tag takes
 // that byte's place once it was carried over. Every batch ends in p.free.
-func (p *pipe) pump(ctx context.Context, b *batch, r io.Reader, out chan<- *batch) (size int64, err error) {
+func (p *pipe) pump(ctx context.Context, b *batch, r io.Reader) (size int64, err error) {
 	have := segPlain + 1
 	for n := int64(0); ; n++ {
 		slot := b.b[b.n:][:segSealed]
@@ -76,11 +98,14 @@ func (p *pipe) pump(ctx context.Context, b *batch, r io.Reader, out chan<- *batc
 		if p.plain != nil {
 			p.plain.Write(plain)
 		}
-		size += int64(len(plain))
+		if size += int64(len(plain)); size > maxSize {
+			p.free <- b
+			return 0, errTooLarge
+		}
 		b.n += len(p.seal.seal(plain, n, last))
 		if last || b.n == bufferSize {
 			off := b.off + int64(b.n)
-			out <- b
+			p.lanes[b.off/leafSize%lanes] <- b
 			if last {
 				return size, nil
 			}
@@ -110,7 +135,7 @@ func (p *pipe) get(ctx context.Context) (*batch, error) {
 		p.made++
 		return &batch{b: p.s.buffers.Get().(*[bufferSize]byte)}, nil
 	}
-	return <-p.free, nil // the lane gives every batch back, after a failure too
+	return <-p.free, nil // the lanes give every batch back, after a failure too
 }
 
 // lane hashes and writes what comes, and returns the digests of its leaves.

@@ -14,30 +14,27 @@ func (s *Store) Recover(ctx context.Context) error {
 	if s.staged.Load() {
 		return errors.New("recover objects: something was staged before")
 	}
-	var ids []ID
-	var stray []string
-	err := s.disk.List(incoming, func(name string) error {
-		id, err := ParseID(name)
-		if err != nil {
-			stray = append(stray, name)
-			return nil
-		}
-		has, err := s.hasRow(ctx, id)
-		if err != nil {
-			return err
-		}
-		if has {
-			ids = append(ids, id)
-		} else {
-			stray = append(stray, name)
-		}
-		return nil
-	})
-	if err != nil {
+	var names []string
+	if err := s.disk.List(incoming, func(name string) error { names = append(names, name); return nil }); err != nil {
 		return fmt.Errorf("recover objects: %w", err)
 	}
-	for _, name := range stray {
-		s.remove(incoming + "/" + name)
+	var ids []ID
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("recover objects: %w", err)
+		}
+		id, err := ParseID(name)
+		if err != nil {
+			s.remove(incoming + "/" + name) // no object's
+			continue
+		}
+		whole, err := s.committed(ctx, id)
+		if err != nil {
+			return fmt.Errorf("recover object %s: %w", id, err)
+		}
+		if whole {
+			ids = append(ids, id)
+		}
 	}
 	for len(ids) > 0 && ctx.Err() == nil {
 		n := min(fileAtOnce, len(ids))
@@ -49,6 +46,36 @@ func (s *Store) Recover(ctx context.Context) error {
 		return fmt.Errorf("recover objects: %w", err)
 	}
 	return nil
+}
+
+// committed deals with what needs no filing: a name in incoming without a row is
+// dropped, and a marker with one removed. It says whether a committed file is left.
+func (s *Store) committed(ctx context.Context, id ID) (bool, error) {
+	has, err := s.hasRow(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	if !has {
+		s.drop(id)
+		return false, nil
+	}
+	f, err := s.disk.Open(pathIncoming(id))
+	if err != nil {
+		return false, err
+	}
+	n, err := f.Length()
+	f.Close()
+	if err != nil {
+		return false, err
+	}
+	if n == 0 { // never an object's length
+		s.remove(pathIncoming(id))
+		return false, nil
+	}
+	if !s.links {
+		s.log.Warn("object stays in incoming: this disk has no hard links", "object", id)
+	}
+	return s.links, nil
 }
 
 func (s *Store) hasRow(ctx context.Context, id ID) (bool, error) {

@@ -39,7 +39,7 @@ func (s *Store) Release(tx *store.Tx, query string, args ...any) error {
 	if err := adjust(tx, counts, -1); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	tx.Last(s.drop)
+	tx.Last(s.reap)
 	return nil
 }
 
@@ -82,15 +82,17 @@ func adjust(tx *store.Tx, counts map[ID]int64, sign int64) error {
 	return nil
 }
 
-// drop removes what has no references: rows at once, files by way of trash.
-// The index object_dead makes this cost what it finds.
-func (s *Store) drop(tx *store.Tx) error {
-	for _, q := range []string{
-		"INSERT INTO trash (id) SELECT id FROM object WHERE refs <= 0 AND NOT EXISTS (SELECT 1 FROM inline WHERE inline.id = object.id)",
-		"DELETE FROM inline WHERE id IN (SELECT id FROM object WHERE refs <= 0)",
-		"DELETE FROM served WHERE object IN (SELECT id FROM object WHERE refs <= 0)",
-		"DELETE FROM object WHERE refs <= 0",
-	} {
+// reapQueries remove what has no references: rows at once, files by way of trash.
+// The index object_dead makes them cost what they find.
+var reapQueries = []string{
+	"INSERT INTO trash (id) SELECT id FROM object WHERE refs <= 0 AND NOT EXISTS (SELECT 1 FROM inline WHERE inline.id = object.id)",
+	"DELETE FROM inline WHERE id IN (SELECT id FROM object WHERE refs <= 0)",
+	"DELETE FROM served WHERE object IN (SELECT id FROM object WHERE refs <= 0)",
+	"DELETE FROM object WHERE refs <= 0",
+}
+
+func (s *Store) reap(tx *store.Tx) error {
+	for _, q := range reapQueries {
 		if _, err := tx.Exec(q); err != nil {
 			return fmt.Errorf("drop objects: %w", err)
 		}

@@ -135,7 +135,7 @@ func (s *Store) unlink(ctx context.Context, ids []ID) error {
 	}
 	var clear []ID
 	for dir, ids := range done {
-		if err := s.disk.SyncDir(dir); err != nil {
+		if err := s.folders[dir].join(); err != nil {
 			s.log.Warn("folder could not be synced, its objects stay in the trash", "folder", dir, "err", err)
 			continue
 		}

@@ -87,33 +87,74 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 }
 
 // stageFile writes the object file, first holding what was read so far.
-func (s *Store) stageFile(ctx context.Context, d *Draft, p *pipe, first *[bufferSize]byte, r io.Reader) (err error) {
-	name := pathIncoming(d.ID)
-	f, err := s.disk.Create(name)
+func (s *Store) stageFile(ctx context.Context, d *Draft, p *pipe, first *[bufferSize]byte, r io.Reader) error {
+	f, mark, err := s.create(d.ID)
 	if err != nil {
 		s.buffers.Put(first)
 		return diskError("create", d.ID, err)
 	}
+	durable := false
 	defer func() {
-		if err != nil {
-			s.remove(name)
+		if !durable { // also when r panics
+			f.Close()
+			s.drop(d.ID)
 		}
 	}()
 	leaves, size, err := p.run(ctx, f, first, r)
-	if err == nil {
-		d.Size = size
-		d.Root, err = s.finish(d.ID, f, size, leaves)
-	}
-	if closed := f.Close(); err == nil && closed != nil {
-		err = diskError("close", d.ID, closed)
-	}
 	if err != nil {
 		return err
 	}
-	if err := s.incoming.wait(); err != nil {
+	d.Size = size
+	if d.Root, err = s.finish(d.ID, f, size, leaves); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return diskError("close", d.ID, err)
+	}
+	if err := s.folders[s.home(d.ID)].wait(mark); err != nil {
 		return diskError("sync the folder of", d.ID, err)
 	}
+	durable = true
 	return nil
+}
+
+// home is the folder that a new object is written to.
+func (s *Store) home(id ID) string {
+	if s.links {
+		return incoming
+	}
+	return folder(id)
+}
+
+// create makes an object's file, so that whatever happens, incoming knows of it
+// until it is committed. The mark is for the sync of its folder.
+//
+// A rename from incoming would not do on a disk without hard links: the removal
+// there can reach the platter before the new entry does. So the file is made
+// where it belongs, after a marker of its name is on the platter.
+func (s *Store) create(id ID) (f file, mark int64, err error) {
+	home := s.folders[s.home(id)]
+	if s.links {
+		mark = home.mark()
+		f, err = s.disk.Create(pathIncoming(id))
+		return f, mark, err
+	}
+	before := s.folders[incoming].mark()
+	m, err := s.disk.Create(pathIncoming(id))
+	if err != nil {
+		return nil, 0, err
+	}
+	if err = m.Close(); err == nil {
+		err = s.folders[incoming].wait(before)
+	}
+	if err == nil {
+		mark = home.mark()
+		f, err = s.disk.Create(pathFiled(id))
+	}
+	if err != nil {
+		s.remove(pathIncoming(id))
+	}
+	return f, mark, err
 }
 
 // finish writes the tail and syncs the file. A sync that failed is never tried
@@ -133,11 +174,24 @@ func (s *Store) finish(id ID, f file, size int64, leaves []digest) (cid.Cid, err
 	return root, nil
 }
 
-// remove unlinks a file that no row refers to. If that fails, the next start's
-// recovery does it.
+// drop unlinks an object that no row refers to. What incoming knows of it goes
+// last: if anything fails here, the next start's recovery does it.
+func (s *Store) drop(id ID) {
+	err := s.disk.Remove(pathFiled(id))
+	if err == nil {
+		err = s.folders[folder(id)].join()
+	}
+	if err != nil && !isGone(err) {
+		s.log.Warn("object could not be removed, the next start will try again", "object", id, "err", err)
+		return
+	}
+	s.remove(pathIncoming(id))
+}
+
+// remove unlinks a name in incoming.
 func (s *Store) remove(name string) {
 	if err := s.disk.Remove(name); err != nil && !isGone(err) {
-		s.log.Warn("object file could not be removed, the next start will try again", "name", name, "err", err)
+		s.log.Warn("file could not be removed, the next start will try again", "name", name, "err", err)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package content
 
 import (
@@ -13,23 +15,6 @@ import (
 
 	"pc2/backend/store"
 )
-
-// stream yields n bytes from a buffer, as fast as a socket could.
-type stream struct {
-	b []byte
-	n int64
-}
-
-func newStream(n int64) *stream { return &stream{plain(9, 1<<20), n} }
-
-func (s *stream) Read(p []byte) (int, error) {
-	if s.n == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(int64(len(p)), s.n)], s.b[s.n%7:])
-	s.n -= int64(n)
-	return n, nil
-}
 
 // cpu is what the process has used so far.
 func cpu() time.Duration {

@@ -254,3 +254,31 @@ func TestRecoverDecidesByRow(t *testing.T) {
 		t.Fatal("wrong bytes")
 	}
 }
+
+// ramDir is a temporary folder in memory where there is one: SIGKILL leaves the
+// page cache alone, so syncing to a disk would only cost time.
+func ramDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "pc2-content")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// stream yields n bytes, the same at each place, as fast as a socket could.
+type stream struct {
+	b     []byte
+	at, n int64
+}
+
+func newStream(n int64) *stream { return &stream{b: plain(9, 1<<20-1), n: n} }
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.n == s.at {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(int64(len(p)), s.n-s.at)], s.b[s.at%int64(len(s.b)):])
+	s.at += int64(n)
+	return n, nil
+}

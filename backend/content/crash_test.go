@@ -295,17 +295,6 @@ func TestKillWhileOpening(t *testing.T) {
 	verify(t, dir, true)
 }
 
-// ramDir is a temporary folder in memory where there is one: SIGKILL leaves the
-// page cache alone, so syncing to a disk would only cost time.
-func ramDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "pc2-content")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // names checks that the story came by everything that there is.
 func names(t *testing.T, dir string, links bool) {
 	t.Helper()

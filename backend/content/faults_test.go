@@ -219,7 +219,7 @@ func TestCancelledUploadLeavesNothing(t *testing.T) {
 type bomb struct{ *stream }
 
 func (b bomb) Read(p []byte) (int, error) {
-	if b.n < 5*segPlain {
+	if b.at > 5*segPlain {
 		panic("bomb")
 	}
 	return b.stream.Read(p)

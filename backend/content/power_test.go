@@ -59,7 +59,7 @@ func TestNothingAcknowledgedIsLostWithThePower(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("again with: go test -run %s ./backend/content -seed %d", t.Name(), seed)
-	rounds := 60
+	rounds := 40
 	if testing.Short() {
 		rounds = 10
 	}
@@ -73,7 +73,7 @@ func TestNothingAcknowledgedIsLostWithThePower(t *testing.T) {
 }
 
 func powerStory(t *testing.T, r *rand.Rand, rounds int, links, faults bool) {
-	db := openTestDB(t, t.TempDir())
+	db := openTestDB(t, ramDir(t))
 	platter := newSim()
 	platter.noLinks = !links
 	models := []*model{newModel("a"), newModel("b"), newModel("c")}

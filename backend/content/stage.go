@@ -178,7 +178,8 @@ func (s *Store) finish(id ID, f file, size int64, leaves []digest) (cid.Cid, err
 // last: if anything fails here, the next start's recovery does it.
 func (s *Store) drop(id ID) {
 	err := s.disk.Remove(pathFiled(id))
-	if err == nil {
+	// Without hard links an earlier try may have removed it and not have synced that.
+	if err == nil || isGone(err) && !s.links {
 		err = s.folders[folder(id)].join()
 	}
 	if err != nil && !isGone(err) {

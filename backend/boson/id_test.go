@@ -11,11 +11,14 @@ import (
 )
 
 type vectors struct {
-	Keys []struct{ Name, Seed, ID, Base58 string }
+	Keys []struct{ Name, Seed, ID, Base58, Private, X25519Private, X25519Public string }
 	IDs  []struct {
 		Base58, Hex string
 	}
 	Signatures []struct{ Source, Key, Message, Signature string }
+	Boxes      []struct{ A, B, Shared, Nonce, Plain, Boxed string }
+	Sessions   []struct{ ClientSecret, ClientPublic, ServerSecret, ServerPublic, Shared, Preface string }
+	Devices    []struct{ Node, Peer, Seed string }
 }
 
 func load(t testing.TB) (v vectors) {
@@ -27,8 +30,9 @@ func load(t testing.TB) (v vectors) {
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Keys) != 6 || len(v.IDs) != 4 || len(v.Signatures) != 9 {
-		t.Fatalf("vectors: %d keys, %d ids, %d signatures", len(v.Keys), len(v.IDs), len(v.Signatures))
+	if len(v.Keys) != 6 || len(v.IDs) != 4 || len(v.Signatures) != 9 || len(v.Boxes) != 2 || len(v.Sessions) != 1 || len(v.Devices) != 3 {
+		t.Fatalf("vectors: %d keys, %d ids, %d signatures, %d boxes, %d sessions, %d devices",
+			len(v.Keys), len(v.IDs), len(v.Signatures), len(v.Boxes), len(v.Sessions), len(v.Devices))
 	}
 	return v
 }
@@ -68,6 +72,19 @@ func TestIDVectors(t *testing.T) {
 		if id, err := ParseDID("did:boson:" + text); err != nil || id != want {
 			t.Errorf("ParseDID: %s %v", id, err)
 		}
+		if want.Hex() != "0x"+raw {
+			t.Errorf("Hex %s", want.Hex())
+		}
+		for _, s := range []string{raw, "0x" + raw, strings.ToUpper(raw)} {
+			if id, err := ParseHexID(s); err != nil || id != want {
+				t.Errorf("ParseHexID(%s) = %s, %v", s, id, err)
+			}
+		}
+		for _, s := range []string{text, "0x" + raw, "0x" + strings.ToUpper(raw), "did:boson:" + text} {
+			if id, err := ParseAnyID(s); err != nil || id != want {
+				t.Errorf("ParseAnyID(%s) = %s, %v", s, id, err)
+			}
+		}
 	}
 }
 
@@ -86,6 +103,35 @@ func TestParseIDRefuses(t *testing.T) {
 		if id, err := ParseDID(s); !errors.Is(err, ErrDID) || !id.IsZero() {
 			t.Errorf("ParseDID(%.60q) = %s, %v", s, id, err)
 		}
+	}
+}
+
+func TestParseOtherFormsRefuses(t *testing.T) {
+	raw := load(t).IDs[0].Hex
+	for _, s := range []string{"", "0x", raw[2:], raw + "00", "0X" + raw, "0x0x" + raw[2:], "0x" + raw[:63] + "g", " " + raw} {
+		if id, err := ParseHexID(s); !errors.Is(err, ErrHex) || !id.IsZero() {
+			t.Errorf("ParseHexID(%q) = %s, %v", s, id, err)
+		}
+	}
+	for _, s := range []string{"", raw, "0x" + raw[2:], "did:boson:0x" + raw, "DID:boson:" + load(t).IDs[0].Base58} {
+		if id, err := ParseAnyID(s); err == nil || !id.IsZero() {
+			t.Errorf("ParseAnyID(%q) = %s, %v", s, id, err)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	a := ID(unhex(t, "00000000f528d6132c15787ed16f09b08a4e7de7e2c5d3838974711032cb7076"))
+	b := ID(unhex(t, "00000000f0a8d6132c15787ed16f09b08a4e7de7e2c5d3838974711032cb7076"))
+	d := a.Distance(b)
+	if want := "0x0000000005800000000000000000000000000000000000000000000000000000"; d.Hex() != want || b.Distance(a) != d {
+		t.Errorf("distance %s", d.Hex())
+	}
+	if d.Bits() != 256-37 || (ID{}).Bits() != 0 || (ID{31: 1}).Bits() != 1 || (ID{0x80}).Bits() != 256 {
+		t.Errorf("bits %d", d.Bits())
+	}
+	if a.Compare(b) != 1 || b.Compare(a) != -1 || a.Compare(a) != 0 || (ID{1}).Compare(ID{31: 0xff}) != 1 {
+		t.Error("order")
 	}
 }
 

@@ -26,6 +26,26 @@ func TestKeyVectors(t *testing.T) {
 			t.Errorf("%s: the seed changed", k.Name)
 		}
 	}
+	for _, k := range v.Keys[:3] {
+		raw := hex.EncodeToString(unhex(t, k.Seed)) + k.ID
+		for _, text := range []string{k.Private, "0x" + raw} {
+			if key, err := ParseKey(text); err != nil || key.Seed() != keys[k.Name].Seed() {
+				t.Errorf("ParseKey(%s…): %v", text[:4], err)
+			}
+		}
+		if got := keys[k.Name].Reveal(); got != k.Private {
+			t.Errorf("%s reveals %s", k.Name, got)
+		}
+		other := v.Keys[3].ID
+		for _, text := range []string{
+			"", "0x", raw, "0X" + raw, "0x" + raw[2:], "0x" + raw + "00", k.Private[1:], k.Private + "1", k.Base58, strings.Repeat("z", 1<<20),
+			"0x" + k.Seed + other, // the public key of another
+		} {
+			if _, err := ParseKey(text); err != ErrKey {
+				t.Errorf("ParseKey(%.20s…): %v", text, err)
+			}
+		}
+	}
 	for _, s := range v.Signatures {
 		key, message, sig := keys[s.Key], unhex(t, s.Message), unhex(t, s.Signature)
 		if got := key.Sign(message); !bytes.Equal(got, sig) {
@@ -103,23 +123,40 @@ func TestVerifySmallOrder(t *testing.T) {
 func TestRedacted(t *testing.T) {
 	seed := Seed(unhex(t, load(t).Keys[1].Seed))
 	key := KeyFromSeed(seed)
-	type inner struct{ key Key } // unexported: fmt does not ask Key's methods
+	boxed, err := key.Box(KeyFromSeed(Seed{1}).ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, pair, exchange := DeviceKeyFromSeed(seed), key.BoxKey(), NewContext(boxed)
+	type inner struct {
+		key      Key
+		device   DeviceKey
+		pair     BoxKey
+		box      Box
+		exchange *Context
+	} // unexported: fmt does not ask Key's methods
+	in := inner{key, device, pair, boxed, exchange}
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "seed", seed, "p", &key, "in", inner{key})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "device", device, "pair", pair, "box", boxed, "exchange", exchange)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "seed", seed, "p", &key, "in", in)
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", key, "seed", seed, "s", []Seed{seed}, "m", map[string]any{"k": key})
-	b, err := json.Marshal(map[string]any{"key": key, "seed": seed, "p": &key, "in": inner{key}})
+	b, err := json.Marshal(map[string]any{"key": key, "seed": seed, "p": &key, "in": in})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log.Write(b)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		fmt.Fprintf(&log, strings.Repeat(verb+" ", 6)+"\n", device, pair, boxed, exchange, &device, []any{pair, boxed})
+	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%o", "%c", "%U"} {
-		fmt.Fprintf(&log, verb+" "+verb+" "+verb+"\n", key, seed, inner{key})
+		fmt.Fprintf(&log, verb+" "+verb+" "+verb+"\n", key, seed, in)
 		fmt.Fprintf(&log, verb+" "+verb+" "+verb+"\n", &key, []any{key, seed}, map[string]any{"a": seed})
 	}
 	fmt.Fprintln(&log, key, seed, key.String(), seed.String())
 	out := strings.ToLower(log.String())
+	scalar := pair.secret().Bytes()
 	dec := strings.Trim(strings.ReplaceAll(fmt.Sprint(seed[:4]), ",", ""), "[]")
-	for _, secret := range []string{hex.EncodeToString(seed[:4]), dec, "0x20, 0x21", strings.ToLower(base64.StdEncoding.EncodeToString(seed[:6])), "100000 100001"} {
+	for _, secret := range []string{hex.EncodeToString(seed[:4]), hex.EncodeToString(scalar[:4]), hex.EncodeToString(boxed.shared()[:4]), dec, "0x20, 0x21", strings.ToLower(base64.StdEncoding.EncodeToString(seed[:6])), "100000 100001"} {
 		if strings.Contains(out, secret) {
 			t.Errorf("%q is in\n%s", secret, out)
 		}

@@ -1,16 +1,12 @@
 package auth
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"log/slog"
-	"math"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
-	"pc2/backend/fault"
 	"pc2/backend/wallet"
 )
 
@@ -23,41 +19,18 @@ type ClaimCode struct {
 	secret func() string
 }
 
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+const claimLength = 12
 
-func newClaimCode() ClaimCode {
-	var raw [12]byte
-	rand.Read(raw[:])
-	for i, b := range raw {
-		raw[i] = crockford[b%32]
-	}
-	return claimCode(string(raw[:]))
-}
+func newClaimCode() ClaimCode { return claimCode(randomCode(claimLength)) }
 
 func claimCode(s string) ClaimCode { return ClaimCode{func() string { return s }} }
 
-// parseClaimCode reads a code as people type it: any letter case, hyphens and
-// spaces anywhere, O for 0, I and L for 1.
 func parseClaimCode(s string) (ClaimCode, bool) {
-	var out []byte
-	for _, c := range []byte(strings.ToUpper(clip(s, 64))) {
-		switch c {
-		case '-', ' ':
-			continue
-		case 'O':
-			c = '0'
-		case 'I', 'L':
-			c = '1'
-		}
-		if strings.IndexByte(crockford, c) < 0 || len(out) == 12 {
-			return ClaimCode{}, false
-		}
-		out = append(out, c)
-	}
-	if len(out) != 12 {
+	code, ok := readCode(s, claimLength)
+	if !ok {
 		return ClaimCode{}, false
 	}
-	return claimCode(string(out)), true
+	return claimCode(code), true
 }
 
 // IsZero says that there is no code, because there is an owner.
@@ -89,7 +62,7 @@ type claim struct {
 }
 
 func (c *claim) init(owner *wallet.Address) {
-	c.guesses.byFrom = map[netip.Prefix][]time.Time{}
+	c.guesses = newGuesses(time.Minute, 5, 60, "Too many wrong claim codes. Wait a minute and try again.")
 	if owner != nil {
 		c.close(*owner)
 		return
@@ -157,77 +130,4 @@ func (d *Desk) mayClaim(ip netip.Addr) error {
 		return nil
 	}
 	return d.claim.guesses.allowed(network(ip), d.now())
-}
-
-const (
-	guessWindow = time.Minute
-	// maxGuesses wrong codes of one visitor in a window.
-	maxGuesses = 5
-	// maxGuessesAll is from where on a visitor has one wrong code a window instead of five.
-	maxGuessesAll = 60
-	// maxGuessers visitors are remembered.
-	maxGuessers = 4096
-)
-
-// guesses counts wrong claim codes for each visitor. There is no lock for all:
-// a stranger could hold it and keep the owner out for good. Instead, when many
-// visitors guess, each has one wrong code a minute; a million of them need
-// some two million years for 60 bits, and somebody who comes for the first time
-// with the right code always gets in.
-type guesses struct {
-	byFrom map[netip.Prefix][]time.Time // wrong codes in the window, oldest first
-	since  time.Time                    // start of the window that all counts
-	all    int
-}
-
-func (g *guesses) allowed(from netip.Prefix, now time.Time) error {
-	limit := maxGuesses
-	if g.all >= maxGuessesAll && now.Sub(g.since) < guessWindow {
-		limit = 1
-	}
-	recent := g.recent(from, now)
-	if len(recent) < limit {
-		return nil
-	}
-	wait := recent[len(recent)-limit].Add(guessWindow).Sub(now)
-	return fault.New(fault.Limited, "too_many_requests", "Too many wrong claim codes. Wait a minute and try again.").
-		With("retry_after", int(math.Ceil(wait.Seconds()))).With("limit", limit).With("window_ms", guessWindow.Milliseconds())
-}
-
-func (g *guesses) add(from netip.Prefix, now time.Time) {
-	if now.Sub(g.since) >= guessWindow || now.Before(g.since) {
-		g.since, g.all = now, 0
-	}
-	g.all++
-	recent := append(g.recent(from, now), now)
-	if len(g.byFrom) >= maxGuessers {
-		g.sweep(now)
-	}
-	g.byFrom[from] = recent
-}
-
-// recent is what from guessed within the window before now. A clock that was
-// set back forgets.
-func (g *guesses) recent(from netip.Prefix, now time.Time) []time.Time {
-	ts := g.byFrom[from]
-	for len(ts) > 0 && (now.Sub(ts[0]) >= guessWindow || now.Before(ts[0])) {
-		ts = ts[1:]
-	}
-	return ts
-}
-
-// sweep makes room: those whose window is over go, and, if that was not enough,
-// any others down to three quarters, so that a flood does not pay for it each time.
-func (g *guesses) sweep(now time.Time) {
-	for from := range g.byFrom {
-		if len(g.recent(from, now)) == 0 {
-			delete(g.byFrom, from)
-		}
-	}
-	for from := range g.byFrom {
-		if len(g.byFrom) < maxGuessers*3/4 {
-			return
-		}
-		delete(g.byFrom, from)
-	}
 }

@@ -59,6 +59,7 @@ type Desk struct {
 	claim      claim
 	cache      *cache
 	phrase     phraseGate
+	pairs      *pairs
 }
 
 // New reads whether there is an owner and, if there is none, makes the claim
@@ -82,6 +83,7 @@ func New(ctx context.Context, cfg Config) (*Desk, error) {
 		log:        cfg.Log,
 		challenges: newChallenges(),
 		cache:      newCache(),
+		pairs:      newPairs(),
 	}
 	if d.bus == nil {
 		d.bus = event.New()

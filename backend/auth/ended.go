@@ -73,6 +73,7 @@ func (d *Desk) end(tx *store.Tx, w wallet.Address, reason, query string, args ..
 
 func (d *Desk) tell(w wallet.Address, reason string, ids ...string) {
 	for _, id := range ids {
+		d.pairs.forget(id)
 		event.Publish(d.bus, SessionEnded{SessionID: id, Wallet: w, Reason: reason})
 	}
 }
@@ -90,6 +91,7 @@ func (d *Desk) announceExpired(ctx context.Context, since, now time.Time) error 
 		if err := rows.Scan(&e.SessionID, &e.Wallet); err != nil {
 			return err
 		}
+		d.pairs.forget(e.SessionID)
 		event.Publish(d.bus, e)
 	}
 	return rows.Err()

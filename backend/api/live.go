@@ -53,6 +53,7 @@ type live struct {
 
 	changes *event.Sub[files.Changed]
 	ends    *event.Sub[auth.SessionEnded]
+	asks    *event.Sub[auth.PairRequested]
 
 	doors     *gates        // places for strangers of one network
 	strangers chan struct{} // and for all of them
@@ -102,6 +103,7 @@ func newLive(s *Server) (*live, error) {
 		// page that has connected already. The queue takes a batch of commits.
 		changes:   event.Subscribe[files.Changed](s.cfg.Bus, 4096),
 		ends:      event.Subscribe[auth.SessionEnded](s.cfg.Bus, 1024),
+		asks:      event.Subscribe[auth.PairRequested](s.cfg.Bus, 64),
 		doors:     newGates(maxNeighbours),
 		strangers: make(chan struct{}, maxStrangers),
 		peers:     map[string]*peer{}, seats: map[wallet.Address]int{}, wake: make(chan struct{}, 1),
@@ -147,6 +149,8 @@ func (l *live) run(ctx context.Context) error {
 			h.changed(c, time.Now())
 		case e := <-l.ends.C():
 			h.end(e, time.Now())
+		case r := <-l.asks.C():
+			h.ask(r)
 		case <-l.wake:
 			l.deliver(h)
 		case <-soon.C:
@@ -214,6 +218,7 @@ func (l *live) close(h *hub) {
 	l.io.Close(nil)
 	l.changes.Close()
 	l.ends.Close()
+	l.asks.Close()
 	late := time.NewTimer(5 * time.Second)
 	defer late.Stop()
 	for l.count() > 0 {

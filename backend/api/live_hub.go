@@ -208,6 +208,16 @@ func (h *hub) end(e auth.SessionEnded, now time.Time) {
 	}
 }
 
+// ask puts the question of a further browser to the session that made its code.
+func (h *hub) ask(r auth.PairRequested) {
+	for p := range h.sessions[r.SessionID] {
+		p.send(say("pair.requested", map[string]any{
+			"request_id": r.RequestID, "device_name": r.DeviceName, "ip": r.IP, "user_agent": r.UserAgent,
+			"choices": r.Choices, "expires_in": seconds(r.ExpiresAt),
+		}))
+	}
+}
+
 // others sends to the user's other sockets.
 func (h *hub) others(p *peer, f frame) {
 	for o := range h.room(p.who.User.Wallet).peers {

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"pc2/backend/auth"
@@ -62,6 +63,13 @@ func (s *Server) routes() []route {
 		{pattern: "POST /logout", policy: user, own: true, serve: s.logout},
 		{pattern: "POST /auth/logout", policy: user, own: true, serve: s.logout},
 		{pattern: "GET /session/sync-cookie", policy: user, own: true, serve: s.syncCookie},
+
+		// pair.go
+		{pattern: "POST /auth/pair", policy: user, own: true, serve: s.pairOffer},
+		{pattern: "POST /auth/pair/redeem", policy: open, own: true, class: "gate", serve: s.pairRedeem},
+		{pattern: "POST /auth/pair/{request_id}/allow", policy: user, own: true, serve: s.pairAllow},
+		{pattern: "POST /auth/pair/{request_id}/deny", policy: user, own: true, serve: s.pairDeny},
+		{pattern: "GET /auth/pair/{request_id}", policy: open, own: true, serve: s.pairAwait},
 
 		// sessions.go
 		{pattern: "GET /auth/list-sessions", policy: user, serve: s.listSessions},
@@ -138,11 +146,17 @@ func (s *Server) mux(table []route) (*http.ServeMux, error) {
 	}
 	for path, methods := range allow {
 		list := strings.Join(append(methods, http.MethodOptions), ", ")
-		add(&route{pattern: path, policy: open, body: raw, serve: func(c *call) error {
+		refuse := func(c *call) error {
 			c.w.Header().Set("Allow", list)
 			const msg = "This address does not take that method."
 			return c.json(http.StatusMethodNotAllowed, map[string]any{"error": msg, "message": msg, "code": "method_not_allowed"})
-		}})
+		}
+		// A row for each other method: one for all of them would clash with a wildcard beside it.
+		for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if !slices.Contains(methods, m) {
+				add(&route{pattern: m + " " + path, policy: open, body: raw, serve: refuse})
+			}
+		}
 	}
 	add(&route{pattern: "/socket.io/", policy: open, body: raw, serve: s.socket})
 	add(&route{pattern: "/", policy: open, body: raw, serve: s.static})

@@ -103,14 +103,16 @@ func (s *Server) login(c *call) error {
 	if err != nil {
 		return err
 	}
+	return s.signedIn(c, l)
+}
+
+// signedIn answers a login: home, cookie for the node's own page, token.
+func (s *Server) signedIn(c *call, l auth.Login) error {
 	if err := s.cfg.Files.EnsureHome(c.Context(), l.User.Wallet); err != nil {
 		return err
 	}
-	if c.Header.Get("Origin") != "" || c.Header.Get("Sec-Fetch-Site") == "same-origin" { // the node's own page: routes.go let no other in
+	if c.Header.Get("Origin") != "" || c.Header.Get("Sec-Fetch-Site") == "same-origin" { // routes.go let no other page in
 		c.setCookie(l.Token, int(time.Until(l.Session.ExpiresAt).Seconds()))
-	}
-	if l.Claimed {
-		s.log.Info("this PC2 has an owner now", "wallet", l.User.Wallet)
 	}
 	return c.ok(map[string]any{"success": true, "token": l.Token.Reveal(), "expires_at": rfc3339(l.Session.ExpiresAt), "user": s.userInfo(l.Principal, l.Token.Reveal())})
 }

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	modelOps  = flag.Int("model.ops", 3000, "operations of TestModel")
+	modelOps  = flag.Int("model.ops", 2000, "operations of TestModel")
 	modelSeed = flag.Uint64("model.seed", 0, "seed of TestModel, 0: random")
 )
 

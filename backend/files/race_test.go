@@ -101,7 +101,7 @@ func TestReadersOfAFileThatIsReplaced(t *testing.T) {
 			}
 		})
 	}
-	for i := range 150 {
+	for i := range 80 {
 		w.put(a, "Documents/f", body(i))
 	}
 	stop()

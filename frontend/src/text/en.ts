@@ -331,6 +331,7 @@ export const t = {
     taken: (when: string) => `A file of this name is here, from ${when}.`,
     takenPlain: 'A file of this name is here.',
     takenFolder: 'A folder of this name is here.',
+    takenMore: (n: string) => `${n} more like it.`,
     takenIn: (name: string) => `In it: “${name}”. `,
     forRest: 'Do the same for the rest',
     leave: 'Uploads are still running.',

@@ -1,7 +1,7 @@
 import type { Job, Report } from './digest.worker';
 
 // Up to here the browser's own SHA-256 is quicker, and the bytes fit into memory without a thought.
-const small = 8 << 20;
+const small = 32 << 20;
 
 /** SHA-256 of files, base64, while they are being sent. Large ones in a worker, streamed. */
 export class Digester {

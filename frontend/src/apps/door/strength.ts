@@ -2,7 +2,7 @@ export type Strength = 'short' | 'weak' | 'fair' | 'strong';
 
 export const shortest = 10;
 
-const common = /pass(word|phrase)?|qwert|azerty|letmein|welcome|admin|login|dragon|monkey|iloveyou|abc|123|111|000|2020|2021|2022|2023|2024|2025|2026/gi;
+const common = /pass(word|wort|phrase)?|qwert|azerty|letmein|welcome|admin|login|dragon|monkey|iloveyou|abc|123|111|000|2020|2021|2022|2023|2024|2025|2026/gi;
 
 /**
  * A rough guess at how long guessing takes: runs, repetitions and the words of every list count
@@ -37,7 +37,7 @@ function perLetter(word: string): number {
     const code = char.codePointAt(0) ?? 0;
     const step = code - before;
     // aaaa, 1234, dcba: what continues a run was no choice.
-    bits += step === stepBefore || step === 0 ? 0.5 : /[a-z]/.test(char) ? 4 : /\d/.test(char) ? 3.3 : 5;
+    bits += step === stepBefore || step === 0 ? 0.5 : /[a-z]/.test(char) ? 4 : /\d/.test(char) ? 3.3 : 6;
     stepBefore = Math.abs(step) <= 1 ? step : Number.NaN;
     before = code;
   }

@@ -35,6 +35,7 @@ type Store struct {
 	buffers sync.Pool         // *[bufferSize]byte, for uploads
 	pieces  sync.Pool         // *[pieceSize]byte, for downloads
 	staged  atomic.Bool       // Recover comes too late
+	inlines atomic.Uint64     // the last id given to inline content
 
 	wake    chan struct{} // Run has something to do
 	mu      sync.Mutex    // guards pending; nothing is done under it
@@ -75,7 +76,7 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{db: cfg.DB, write: cfg.write, log: cfg.Log.With("part", "content"), disk: cfg.disk, folders: map[string]*group{}, wake: make(chan struct{}, 1)}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	s.pieces.New = func() any { return new([pieceSize]byte) }
-	if err := s.makeFolders(); err != nil {
+	if err := errors.Join(s.makeFolders(), s.countInlines()); err != nil {
 		s.disk.Close()
 		return nil, fmt.Errorf("open objects: %w", err)
 	}
@@ -97,6 +98,22 @@ func (s *Store) makeFolders() error {
 	}
 	s.links = s.probe()
 	return s.disk.SyncDir(".")
+}
+
+// inlineID is the id of inline content. There is no folder to spread it over, so
+// it is not random but the next number: then a row goes to the end of its tables.
+// In the middle, SQLite would move the neighbours of so long a row about, which
+// doubles what a small file writes.
+func (s *Store) inlineID() ID { return ID(s.inlines.Add(1)) }
+
+// maxInline is above all inline ids and below almost all random ones.
+const maxInline = 1 << 48
+
+func (s *Store) countInlines() error {
+	var last ID
+	err := s.db.Read(context.Background()).QueryRow("SELECT coalesce(max(id), 0) FROM inline WHERE id < ?", maxInline).Scan(&last)
+	s.inlines.Store(uint64(last))
+	return err
 }
 
 // probe says whether the disk has hard links (exFAT has none). Being wrong costs

@@ -154,6 +154,24 @@ func TestWhatGoesInComesOut(t *testing.T) {
 	}
 }
 
+// The rows of inline content go to the end of their tables, also after a restart.
+func TestInlineIDsAscend(t *testing.T) {
+	s := setup(t)
+	first := put(t, s, "a", nil)
+	put(t, s, "b", plain(1, segPlain+1))
+	second := put(t, s, "c", plain(2, segPlain))
+	if second.ID != first.ID+1 {
+		t.Fatal(second.ID, "after", first.ID)
+	}
+	again, err := Open(Config{DB: s.db, disk: newSim()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third := put(t, again, "d", nil); third.ID != second.ID+1 {
+		t.Fatal(third.ID, "after", second.ID)
+	}
+}
+
 // cut says, after some bytes, what net/http says when a body is cut off.
 type cut struct{ r io.Reader }
 

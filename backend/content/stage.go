@@ -52,8 +52,7 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 		return nil, err // no commit can follow
 	}
 	s.staged.Store(true)
-	d := &Draft{ID: newID(), Key: newKey()}
-	seal := newSealer(d.ID, d.Key)
+	d := &Draft{Key: newKey()}
 	var plain hash.Hash
 	if o.Digest {
 		plain = sha256.New()
@@ -70,12 +69,13 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 		if plain != nil {
 			plain.Write(first[:n])
 		}
-		d.Size = int64(n)
-		d.inline = append([]byte(nil), seal.seal(first[:n], 0, true)...)
+		d.ID, d.Size = s.inlineID(), int64(n)
+		d.inline = append([]byte(nil), newSealer(d.ID, d.Key).seal(first[:n], 0, true)...)
 		d.Root = toCID(cid.Raw, sha256.Sum256(d.inline))
 		s.buffers.Put(first)
 	default:
-		err = s.stageFile(ctx, d, &pipe{s: s, seal: seal, plain: plain}, first, r)
+		d.ID = newID()
+		err = s.stageFile(ctx, d, &pipe{s: s, seal: newSealer(d.ID, d.Key), plain: plain}, first, r)
 	}
 	if err != nil {
 		return nil, err

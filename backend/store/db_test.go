@@ -214,6 +214,23 @@ func TestViewIsOneSnapshot(t *testing.T) {
 	}
 }
 
+func TestReadsEndWithTheirContext(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	const endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var n int
+	if err := db.View(ctx, func(q store.Queryer) error { return q.QueryRow(endless).Scan(&n) }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a view:", err)
+	}
+	if err := db.Read(ctx).QueryRow(endless).Scan(&n); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a query of the pool:", err)
+	}
+	if _, err := db.Read(ctx).Query(endless); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("rows of the pool:", err)
+	}
+}
+
 // As many views as there are connections, each with a query nobody has run before.
 func TestViewsDoNotWaitForEachOther(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))

@@ -14,8 +14,10 @@ type Queryer interface {
 
 var _ Queryer = (*Tx)(nil)
 
-// Read returns a Queryer on the read pool. Each call sees what is committed at
-// that moment; a query ends when ctx does.
+// Read returns a Queryer on the read pool, for short queries. Each call sees what
+// is committed at that moment. It does not begin when ctx has ended; begun, it
+// runs to its end: to be able to interrupt it, database/sql and the driver start
+// a goroutine each, which takes longer than a short query does. View is for others.
 func (db *DB) Read(ctx context.Context) Queryer { return pooled{db, ctx} }
 
 type pooled struct {
@@ -23,23 +25,31 @@ type pooled struct {
 	ctx context.Context
 }
 
+// begin is the context for a query that begins now.
+func (p pooled) begin() context.Context {
+	if p.ctx.Err() != nil {
+		return p.ctx
+	}
+	return bg
+}
+
 func (p pooled) Query(query string, args ...any) (*sql.Rows, error) {
 	s, err := p.db.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(p.ctx, args...)
+	return s.QueryContext(p.begin(), args...)
 }
 
 func (p pooled) QueryRow(query string, args ...any) *sql.Row {
 	s, err := p.db.prepare(query)
 	if err != nil {
-		return p.db.read.QueryRowContext(p.ctx, query, args...) // its Scan reports the error
+		return p.db.read.QueryRowContext(p.begin(), query, args...) // its Scan reports the error
 	}
-	return s.QueryRowContext(p.ctx, args...)
+	return s.QueryRowContext(p.begin(), args...)
 }
 
-// View runs fn on one snapshot of the database.
+// View runs fn on one snapshot of the database. Its queries end when ctx does.
 func (db *DB) View(ctx context.Context, fn func(Queryer) error) error {
 	tx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

@@ -37,6 +37,10 @@ type WriteResult struct {
 	Updated bool   // the file was there before
 }
 
+// small content is held in memory and refused by the transaction alone: to look
+// before it is read would be half of what writing it costs.
+const small = 64_000
+
 // Write stores what r yields and then, in one transaction, the file's row. A
 // write that cannot succeed is refused before the content is read, as far as can
 // be known; the transaction checks everything again.
@@ -45,11 +49,13 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 		return WriteResult{}, err
 	}
 	capacity := t.capacity()
-	room, err := req.plan(t.db.Read(ctx), a, capacity)
-	if err != nil {
+	body := &limited{r: r, room: func() (int64, error) { return req.plan(t.db.Read(ctx), a, capacity) }}
+	if req.Size > 0 && req.Size <= small {
+		body.left = small
+	} else if err := body.ask(); err != nil {
 		return WriteResult{}, err
 	}
-	draft, err := t.content.Stage(ctx, &limited{r: r, left: room}, content.Options{Digest: req.Digest, Size: req.Size})
+	draft, err := t.content.Stage(ctx, body, content.Options{Digest: req.Digest, Size: req.Size})
 	if err != nil {
 		return WriteResult{}, err
 	}
@@ -222,12 +228,25 @@ func checkMetadata(m *string) error {
 // without an announced size ends there, not after it has filled the disk.
 type limited struct {
 	r    io.Reader
+	read int64
 	left int64
+	room func() (int64, error) // how much it may be in all; nil once asked
+}
+
+func (l *limited) ask() error {
+	room, err := l.room()
+	l.left, l.room = room-l.read, nil
+	return err
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	l.left -= int64(n)
+	l.read, l.left = l.read+int64(n), l.left-int64(n)
+	if l.left < 0 && l.room != nil { // more than was announced
+		if err := l.ask(); err != nil {
+			return 0, err
+		}
+	}
 	if l.left < 0 {
 		return 0, ErrQuota
 	}

@@ -106,11 +106,11 @@ class LiveState {
     if (await answers()) {
       this.#probing = false;
       this.#failures = 0;
-      const wasAway = !this.online;
       this.online = true;
       this.lastSeen = new Date();
       this.#live?.connect();
-      if (wasAway) this.#back.forEach((fn) => fn());
+      // Also when only one connection broke: whoever lost a request waits for this.
+      this.#back.forEach((fn) => fn());
       return;
     }
     this.online = false;

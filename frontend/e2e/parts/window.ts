@@ -111,7 +111,9 @@ export class Window {
     await this.page.getByRole(role).filter({ hasText: text }).first().waitFor();
   }
 
+  /** The names in the list, in their order, once it is all there. */
   async names(): Promise<string[]> {
+    await this.list.and(this.page.locator('[aria-busy="false"]')).waitFor();
     const labels = await this.list.getByRole('row').getByRole('checkbox').evaluateAll((boxes) => boxes.map((b) => b.getAttribute('aria-label') ?? ''));
     return labels.filter((l) => l.startsWith('Select ') && l !== 'Select all').map((l) => l.slice('Select '.length));
   }

@@ -1,3 +1,4 @@
+import { whoami } from '../api/auth';
 import { wire } from '../api/http';
 import { Live, type FileEvent } from '../api/socket';
 import { session } from './session.svelte';
@@ -46,7 +47,7 @@ class LiveState {
         this.#connectedOnce = true;
       },
       disconnected: () => void this.#probe(),
-      refused: () => void session.boot(),
+      refused: () => void this.#refused(),
       event: (e) => this.#take(e),
       changed: () => this.#changed.forEach((fn) => fn()),
       reauth: (reason) => session.ended(reason === 'session_revoked' ? 'session_revoked' : 'session_expired'),
@@ -85,6 +86,13 @@ class LiveState {
     clearTimeout(this.#timer);
     this.#probing = false;
     void this.#probe();
+  }
+
+  /** The socket may not come in. Only when the session is really over is that the end of it. */
+  async #refused(): Promise<void> {
+    const user = await whoami().catch(() => undefined);
+    if (user === null) session.ended('session_expired');
+    else setTimeout(() => this.#live?.connect(), 5000);
   }
 
   #take(event: FileEvent): void {

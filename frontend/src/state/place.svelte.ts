@@ -1,11 +1,11 @@
-import { pathOf, urlOf } from '../api/path';
+import { dirOf, pathOf, urlOf } from '../api/path';
 import { t } from '../text/en';
 
 /** Where in the page: one folder, written in the address, so that a reload comes back to it. */
 class Place {
   path = $state('');
-  /** An entry that the list should bring into view and mark, once. */
-  wanted = $state<string | null>(null);
+  /** An entry that the list should bring into view, once. */
+  wanted = $state.raw<{ path: string; mark: boolean } | null>(null);
   #home = '';
 
   /** Reads the address for this home. Returns the way to stop. */
@@ -13,6 +13,8 @@ class Place {
     this.#home = home;
     const read = () => {
       this.path = pathOf(location.pathname, home) ?? home;
+      const url = urlOf(this.path, home);
+      if (location.pathname !== url) history.replaceState(null, '', url);
     };
     read();
     addEventListener('popstate', read);
@@ -26,8 +28,14 @@ class Place {
   }
 
   show(folder: string, entry: string): void {
-    this.wanted = entry;
+    this.wanted = { path: entry, mark: true };
     this.go(folder);
+  }
+
+  /** One folder up, with the keyboard at the folder one came from. */
+  up(): void {
+    this.wanted = { path: this.path, mark: false };
+    this.go(dirOf(this.path));
   }
 
   /** The folder has another name now: same place, no step in the history. */

@@ -21,8 +21,9 @@ class Session {
     wire.signedOut = (error) => this.ended(reasonOf(error));
   }
 
-  async boot(): Promise<void> {
-    this.phase = 'booting';
+  /** `quietly`: what is on the screen stays there until there is an answer. */
+  async boot(quietly = false): Promise<void> {
+    if (!quietly) this.phase = 'booting';
     try {
       const user = await whoami();
       if (user) return this.signedIn(user);

@@ -337,7 +337,7 @@ export const t = {
     leave: 'Uploads are still running.',
     said: (text: string) => text,
     fault: {
-      no_answer: (sent: string) => `The connection broke at ${sent}. Nothing of it was kept.`,
+      no_answer: (sent: string) => `The connection broke at ${sent}. Retry sends it again.`,
       changed_on_the_way: 'What arrived is not what was sent. Retry replaces it.',
       unreadable: 'This browser could not read it. Was it moved or changed?',
     },
@@ -345,7 +345,7 @@ export const t = {
 
   /** A sentence for each code of the interface that can reach a person here. */
   fault: {
-    no_answer: 'Your PC2 does not answer. Nothing was changed.',
+    no_answer: 'Your PC2 does not answer. Look again when it is back.',
     unknown: 'Something went wrong on your PC2. Its log says what.',
 
     claim_required: 'This is not the claim code of this PC2. It changes whenever PC2 starts: use the newest.',
@@ -385,7 +385,7 @@ export const t = {
     field_invalid: 'Your PC2 does not accept this name.',
     storage_limit_reached: 'Your share of the disk is used up. What is there stays.',
     storage_full: 'The disk is full. What is there stays.',
-    storage_unavailable: 'The disk does not answer. Nothing was changed.',
+    storage_unavailable: 'The disk does not answer.',
     service_unavailable: 'Your PC2 is busy. Try again in a moment.',
     too_large: 'It is too large.',
     size_mismatch: 'It changed while it was being sent.',

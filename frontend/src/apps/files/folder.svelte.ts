@@ -2,14 +2,13 @@ import { readdir, type Entry } from '../../api/files';
 import { ApiError } from '../../api/http';
 import type { FileEvent } from '../../api/socket';
 import { within } from '../../api/path';
+import { isHidden } from './hidden';
 import { Listing, type Sort, type SortKey } from './listing';
 import { nothing, only, prune, type Selection } from './selection';
 
 export type Status = 'loading' | 'ready' | 'error' | 'gone';
 
 const sortKey = 'pc2.files.sort';
-// Folders of the system that have no function on the page yet.
-const hidden = new Set(['Trash', 'AppData']);
 
 /** The open folder: what is in it, in which order, and what is marked. */
 export class Folder {
@@ -98,9 +97,10 @@ export class Folder {
     return path;
   }
 
-  mark(path: string): void {
+  /** Puts the keyboard at an entry, and marks it or not. */
+  find(path: string, mark: boolean): void {
     const entry = this.entries.find((e) => e.path === path);
-    if (entry) this.selection = only(entry.uid);
+    if (entry) this.selection = mark ? only(entry.uid) : { ...only(entry.uid), marked: new Set() };
   }
 
   async #read(path: string): Promise<void> {
@@ -131,7 +131,7 @@ export class Folder {
   }
 
   #visible(entry: Entry): boolean {
-    return !(entry.immutable && hidden.has(entry.name) && entry.path === `${this.#home}/${entry.name}`);
+    return !isHidden(entry, this.#home);
   }
 
   #show(entries: readonly Entry[]): void {

@@ -58,7 +58,6 @@ export const t = {
     menu: 'Account',
     owner: 'Owner of this PC2',
     member: 'Has a place on this PC2',
-    address: (short: string) => `Address ${short}`,
     theme: 'Look',
     system: 'As this device',
     light: 'Light',
@@ -76,17 +75,14 @@ export const t = {
     tryingIn: (seconds: number) => ` trying again in ${seconds} s.`,
     trying: ' trying now.',
     tryNow: 'Try now',
-    back: 'Your PC2 is back',
   },
 
   key: {
     steps: 'Setting up your key',
     stepOf: (n: number, all: number) => `Step ${n} of ${all}: `,
-    stepClaim: 'Claim code',
     stepWords: 'Your key',
     stepCheck: 'Three words',
     stepPass: 'Passphrase',
-    stepWallet: 'Your wallet',
 
     claimTitle: 'Is this your PC2?',
     claimLead: 'It has no owner yet. The claim code shows that you are at the PC itself.',
@@ -162,7 +158,6 @@ export const t = {
     walletNoneWhat: 'If you have one, install or unlock its extension, then look again.',
     walletLook: 'Look again',
     walletAsk: (name: string) => `Answer the question in ${name}`,
-    insecure: 'A key can be kept in this browser only when the page comes from the PC itself or over https.',
   },
 
   signIn: {
@@ -179,15 +174,12 @@ export const t = {
     forgetTitle: 'Remove the key from this browser?',
     forgetWhat: 'You can sign in here again with your recovery phrase. Without the phrase or another key this PC2 stays closed.',
     forgetYes: 'Remove the key',
-    wallet: 'Wallet in this browser',
-    walletFound: (n: number) => `${n} found. You sign one message; it costs nothing`,
     none: 'No key was found in this browser',
     noneHere: 'Use your recovery phrase to make a key here, or install the wallet that you signed in with before.',
     noneThere: 'Install or unlock the wallet that you signed in with before, then load the page again. Your recovery phrase works at the PC itself.',
     lost: 'Lost everything?',
     usePhrase: 'Use your recovery phrase',
     atPc: 'at the PC itself.',
-    newKey: 'Make a new key in this browser',
     reasons: {
       session_expired: 'You were signed out because you were away for a while. Your files are as you left them.',
       session_revoked: 'This browser was signed out, in another window or from another device.',
@@ -201,7 +193,6 @@ export const t = {
     lead: 'Whoever has these words has your PC2. Look around before you show them.',
     confirm: 'Show that it is you',
     warn: 'Keep them on paper, not in a picture or a message.',
-    done: 'Done',
   },
 
   files: {
@@ -257,7 +248,6 @@ export const t = {
     fullWhat: 'You can open and download everything. Nothing new fits until space is free.',
 
     dropHere: (name: string) => `Drop to upload to ${name}`,
-    dropping: 'Drop files or folders here',
 
     deleteTitle: (what: string) => `Delete ${what}?`,
     deleteFile: 'It is deleted for good and cannot be brought back.',
@@ -269,11 +259,6 @@ export const t = {
     moveTitle: (what: string) => `Move ${what}`,
     copyTitle: (what: string) => `Copy ${what}`,
     folders: 'Folders',
-    moveHere: (where: string) => `Move to ${where}`,
-    copyHere: (where: string) => `Copy to ${where}`,
-    noFolders: 'No folders in here',
-    expand: (name: string) => `Show the folders in ${name}`,
-    collapse: (name: string) => `Hide the folders in ${name}`,
     moved: (what: string, where: string) => `Moved ${what} to ${where}`,
     copied: (what: string, where: string) => `Copied ${what} to ${where}`,
     renamed: (name: string) => `Renamed to “${name}”`,
@@ -334,8 +319,6 @@ export const t = {
     takenMore: (n: string) => `${n} more like it.`,
     takenIn: (name: string) => `In it: “${name}”. `,
     forRest: 'Do the same for the rest',
-    leave: 'Uploads are still running.',
-    said: (text: string) => text,
     fault: {
       no_answer: (sent: string) => `The connection broke at ${sent}. Retry sends it again.`,
       changed_on_the_way: 'What arrived is not what was sent. Retry replaces it.',

@@ -3,6 +3,7 @@
 package content
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -65,15 +66,16 @@ func BenchmarkInline(b *testing.B) {
 		b.Run(strconv.Itoa(parallel), func(b *testing.B) {
 			s := setup(b)
 			var n atomic.Int64
+			body := plain(1, 10<<10)
 			b.SetParallelism(max(1, parallel/runtime.GOMAXPROCS(0)))
 			if parallel == 1 {
 				for b.Loop() {
-					upload(b, s, strconv.FormatInt(n.Add(1), 10))
+					upload(b, s, strconv.FormatInt(n.Add(1), 10), body)
 				}
 			} else {
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
-						upload(b, s, strconv.FormatInt(n.Add(1), 10))
+						upload(b, s, strconv.FormatInt(n.Add(1), 10), body)
 					}
 				})
 			}
@@ -82,8 +84,8 @@ func BenchmarkInline(b *testing.B) {
 	}
 }
 
-func upload(b *testing.B, s *Store, name string) {
-	d, err := s.Stage(context.Background(), newStream(10<<10), Options{})
+func upload(b *testing.B, s *Store, name string, body []byte) {
+	d, err := s.Stage(context.Background(), bytes.NewReader(body), Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,5 +122,37 @@ func BenchmarkDownload(b *testing.B) {
 			perGiB(b, before, n)
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ranges/s")
 		})
+	}
+}
+
+// BenchmarkRelease deletes 10 000 inline files in one job, which holds the writer.
+func BenchmarkRelease(b *testing.B) {
+	s := setup(b)
+	for b.Loop() {
+		b.StopTimer()
+		err := s.db.Write(b.Context(), func(tx *store.Tx) error {
+			for range 10_000 {
+				id := newID()
+				for _, q := range []string{
+					"INSERT INTO object VALUES (?1, x'00', 10, 1048576, 1, 1)",
+					"INSERT INTO inline VALUES (?1, zeroblob(100))",
+					"INSERT INTO note VALUES (hex(randomblob(16)), ?1, x'00', 10)",
+				} {
+					if _, err := tx.Exec(q, id); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if err := s.db.Write(b.Context(), func(tx *store.Tx) error {
+			return s.Release(tx, "DELETE FROM note RETURNING object, 1")
+		}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

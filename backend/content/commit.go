@@ -65,9 +65,8 @@ func (s *Store) insert(tx *store.Tx, d *Draft) error {
 
 // absent reads back whether there is surely no row.
 func (s *Store) absent(id ID) bool {
-	n := -1
-	err := s.db.Read(context.Background()).QueryRow("SELECT count(*) FROM object WHERE id = ?", id).Scan(&n)
-	return err == nil && n == 0
+	has, err := s.hasRow(context.Background(), id)
+	return err == nil && !has
 }
 
 // Discard drops a draft that was not committed. It may be called at any time and

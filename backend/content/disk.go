@@ -20,6 +20,7 @@ type disk interface {
 	Remove(name string) error         // fs.ErrNotExist when it is not there
 	SyncDir(name string) error        // what was created, linked, renamed and removed in it
 	List(name string, each func(entry string) error) error
+	Free() (int64, error) // bytes that may be written
 	Close() error
 }
 

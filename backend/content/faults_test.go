@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -38,7 +39,10 @@ func failAt(t *testing.T, db *store.DB, links bool, kind error, n int) bool {
 	left, failed := -1, ""
 	platter := newSim()
 	platter.noLinks = !links
+	var mu sync.Mutex // two lanes write
 	at := func(point string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if left--; left != 0 {
 			return nil
 		}
@@ -98,7 +102,10 @@ func failAt(t *testing.T, db *store.DB, links bool, kind error, n int) bool {
 func failing(t *testing.T, point string, with error) (*Store, *int) {
 	t.Helper()
 	left := 0
+	var mu sync.Mutex // two lanes write
 	at := func(p string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if p == point && left > 0 {
 			if left--; left == 0 {
 				return with
@@ -124,6 +131,27 @@ func TestFullDiskIsSaidAndLeavesNothing(t *testing.T) {
 		}
 		files(t, s, 0)
 		put(t, s, "a", plain(1, 3*segPlain)) // and it goes on
+	}
+}
+
+// What does not fit is refused before a byte is read.
+func TestUploadThatCannotFit(t *testing.T) {
+	platter := newSim()
+	s, err := Open(Config{DB: openTestDB(t, ramDir(t)), disk: platter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	platter.free = spareRoom + sealedSize(10*segPlain)
+	body := newStream(11 * segPlain)
+	if _, err := s.Stage(t.Context(), body, Options{Size: 11 * segPlain}); fault.CodeOf(err) != "storage_full" || body.at > 0 {
+		t.Fatal(err, body.at)
+	}
+	if _, err := s.Stage(t.Context(), newStream(10*segPlain), Options{Size: 10 * segPlain}); err != nil {
+		t.Fatal(err)
+	}
+	real := setup(t)
+	if free, err := real.disk.Free(); err != nil || free <= 0 {
+		t.Fatal(free, err)
 	}
 }
 

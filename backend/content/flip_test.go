@@ -114,7 +114,14 @@ func TestDamagedInlineContent(t *testing.T) {
 		"nothing":  "UPDATE inline SET data = x''",
 		"too long": "UPDATE inline SET data = data || x'00'",
 	} {
-		if err := s.db.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(q); return err }); err != nil {
+		err := s.db.Write(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Exec("UPDATE inline SET data = ?", d.inline); err != nil {
+				return err
+			}
+			_, err := tx.Exec(q)
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Open(t.Context(), d.Ref()); !errors.Is(err, ErrCorrupt) {

@@ -42,6 +42,10 @@ func (id ID) String() string {
 	return hex.EncodeToString(b[:])
 }
 
+// LogValue and MarshalText write String's form, which JSON's numbers cannot hold.
+func (id ID) LogValue() slog.Value         { return slog.StringValue(id.String()) }
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
 // Value makes an ID a parameter of a query.
 func (id ID) Value() (driver.Value, error) { return int64(id), nil }
 

@@ -59,14 +59,10 @@ func (s *Store) committed(ctx context.Context, id ID) (bool, error) {
 		s.drop(id)
 		return false, nil
 	}
-	f, err := s.disk.Open(pathIncoming(id))
+	n, err := s.length(pathIncoming(id))
 	if err != nil {
-		return false, err
-	}
-	n, err := f.Length()
-	f.Close()
-	if err != nil {
-		return false, err
+		s.log.Warn("object could not be looked at, it stays in incoming", "object", id, "err", err)
+		return false, nil
 	}
 	if n == 0 { // never an object's length
 		s.remove(pathIncoming(id))
@@ -76,6 +72,15 @@ func (s *Store) committed(ctx context.Context, id ID) (bool, error) {
 		s.log.Warn("object stays in incoming: this disk has no hard links", "object", id)
 	}
 	return s.links, nil
+}
+
+func (s *Store) length(name string) (int64, error) {
+	f, err := s.disk.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.Length()
 }
 
 func (s *Store) hasRow(ctx context.Context, id ID) (bool, error) {

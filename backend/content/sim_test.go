@@ -21,6 +21,7 @@ type sim struct {
 	dirs    map[string]*simDir
 	newDirs []string // not synced
 	noLinks bool     // like exFAT
+	free    int64
 }
 
 type simDir struct {
@@ -45,7 +46,7 @@ type simWrite struct {
 }
 
 func newSim() *sim {
-	return &sim{dirs: map[string]*simDir{".": newSimDir()}}
+	return &sim{free: 1 << 50, dirs: map[string]*simDir{".": newSimDir()}}
 }
 
 func newSimDir() *simDir { return &simDir{now: map[string]*simFile{}, disk: map[string]*simFile{}} }
@@ -194,6 +195,8 @@ func (s *sim) List(name string, each func(string) error) error {
 	}
 	return nil
 }
+
+func (s *sim) Free() (int64, error) { return s.free, nil }
 
 func (s *sim) Close() error { return nil }
 

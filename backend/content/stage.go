@@ -10,12 +10,14 @@ import (
 	"sync"
 
 	"github.com/ipfs/go-cid"
+
+	"pc2/backend/store"
 )
 
 // Options of Stage.
 type Options struct {
 	Digest bool  // also hash the plain bytes, into Draft.SHA256
-	Size   int64 // how much will come, if known: a hint; 0 or less is unknown
+	Size   int64 // how much will come, if known: refused at once if the disk has no room; 0 or less is unknown
 }
 
 // Draft is content that is durable and that nobody can see. Commit or Discard it.
@@ -51,6 +53,11 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 	if err := s.db.Broken(); err != nil {
 		return nil, err // no commit can follow
 	}
+	if o.Size > segPlain {
+		if err := s.room(sealedSize(min(o.Size, maxSize))); err != nil {
+			return nil, err
+		}
+	}
 	s.staged.Store(true)
 	d := &Draft{Key: newKey()}
 	var plain hash.Hash
@@ -84,6 +91,19 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 		d.SHA256 = plain.Sum(nil)
 	}
 	return d, nil
+}
+
+// spareRoom is what an upload of known size leaves free: the database and the
+// logs need some when a body was not what it said.
+const spareRoom = 64 << 20
+
+// room refuses what surely does not fit, before it has filled the disk.
+func (s *Store) room(n int64) error {
+	free, err := s.disk.Free()
+	if err != nil || n <= free-spareRoom {
+		return nil // not known is not full
+	}
+	return store.ErrFull.Because(fmt.Errorf("%d bytes do not fit into %d free ones, less %d kept", n, free, spareRoom))
 }
 
 // stageFile writes the object file, first holding what was read so far.

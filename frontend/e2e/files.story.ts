@@ -85,6 +85,10 @@ story('Files: everything that is done with them', (stage, step) => {
     expect(await window.names()).toEqual(['Garten & Balkon', 'Picked', 'Recipes', 'garden-sensors.py', 'Recipe – crème brûlée.md']);
     expect(await text('Documents/Picked/two/three.txt')).toBe('three');
     expect(await text('Documents/Recipe – crème brûlée.md')).toBe('Six yolks.');
+    await window.paste('Pasted.txt', 'from the clipboard');
+    await window.row('Pasted.txt').waitFor();
+    expect(await text('Documents/Pasted.txt')).toBe('from the clipboard');
+    await window.delete('Pasted.txt');
   });
 
   step('renaming in the list, and taking it back', async () => {
@@ -293,10 +297,13 @@ story('Files: everything that is done with them', (stage, step) => {
     await window.button('Clear the list').click();
   });
 
-  step('signing out while uploads run asks first', async () => {
+  step('leaving the page or signing out while uploads run asks first', async () => {
     const name = 'tax-return-2024-complete.zip';
     await bigFile(join(stage.dir, name), 40 * MiB);
     await halfWay(name);
+    const [question] = await Promise.all([window.page.waitForEvent('dialog'), window.page.evaluate(() => void setTimeout(() => location.reload()))]);
+    expect(question.type()).toBe('beforeunload');
+    await question.dismiss();
     await window.button(/^Account of /).click();
     await window.item('Sign out').click();
     const dialog = window.dialog('Uploads are still running');

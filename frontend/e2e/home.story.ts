@@ -1,12 +1,13 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Browser } from './parts/browser';
 import { api, contentOf } from './parts/inside';
 import type { Pc2 } from './parts/pc2';
-import { answerThree, asked, choosePassphrase, passphrase, seeWords, signInWithWords } from './parts/person';
+import { answerThree, asked, choosePassphrase, passphrase, seeWords, signInWithPassphrase, signInWithWords, signOut } from './parts/person';
 import { story } from './parts/stage';
 import { bigFile, fiftyFiles, type Tree } from './parts/tree';
-import { until } from './parts/until';
+import { longPatience, until } from './parts/until';
 import type { Window } from './parts/window';
 
 const MiB = 1024 * 1024;
@@ -117,7 +118,7 @@ story('Home: files of a newcomer', (stage, step) => {
     const told = here.tells('Uploads', /[\d.]+ of 315 MB · .*/);
     const start = Date.now();
     await here.drop([path]);
-    await here.upload(bigName).getByText('Verified').waitFor();
+    await here.upload(bigName).getByText('Verified').waitFor({ timeout: longPatience });
     const seconds = (Date.now() - start) / 1000;
     console.log(`300 MiB in ${seconds.toFixed(1)} s, verified in the page`);
     const lines = await told();
@@ -138,10 +139,22 @@ story('Home: files of a newcomer', (stage, step) => {
     });
     await followed('Garden plans', true, () => here.undo('Moved “Garden plans” to Documents'));
     await followed('Garden plans', false, () => here.delete('Garden plans'));
+    const note = join(stage.dir, 'Einkauf.txt');
+    await writeFile(note, 'Milch');
+    await followed('Einkauf.txt', true, () => here.drop([note]));
+    await here.upload('Einkauf.txt').getByText('Verified').waitFor();
+    await here.button('Clear the list').click();
+    await writeFile(note, 'Milch und Brot');
+    here.tolerate(/status of 409 .*\/write/);
+    await here.drop([note]);
+    const start = Date.now();
+    const [seen] = await Promise.all([there.showsSize('Einkauf.txt', '14 B'), here.upload('Einkauf.txt').getByRole('button', { name: 'Replace', exact: true }).click()]);
+    delays.push(seen - start);
     expect(await there.names()).toEqual(await here.names());
 
     await there.enter('Familie & Freunde');
     await there.page.getByText('5 folders, 18 files').waitFor();
+    await there.look('files-folder');
     console.log(`the other window followed after ${delays.join(', ')} ms`);
     for (const ms of delays) expect(ms).toBeLessThan(5000);
   });
@@ -187,6 +200,36 @@ story('Home: files of a newcomer', (stage, step) => {
     await here.row('After the fall').waitFor();
     expect(await here.names()).toEqual(await there.names());
     await until('the pill says that all is well', async () => (await there.page.getByText('On this PC only.').count()) > 0);
+  });
+
+  step('signed out, the passphrase opens it again, and only the right one', async () => {
+    await signOut(here);
+    await here.look('sign-in');
+    await here.secret('Passphrase').fill('not the passphrase');
+    await here.button('Sign in').click();
+    await here.says('This passphrase does not open the key.', 'alert');
+    await signInWithPassphrase(here);
+    await here.row('After the fall').waitFor();
+  });
+
+  step('nothing of it lies in clear on the disk or in the log', async () => {
+    const secrets = new Map<string, Buffer>([
+      ['the recovery phrase', Buffer.from(words.join(' '))],
+      ['the passphrase', Buffer.from(passphrase)],
+      ['the text of a file', await readFile(join(tree.root, 'Tagebuch/Woche 2/Tag 4.md'))],
+      ['the first KiB of the film', (await readFile(join(stage.dir, bigName))).subarray(0, 1024)],
+    ]);
+    for (const browser of [here, there]) {
+      const [cookie] = await browser.page.context().cookies();
+      secrets.set(`the session of ${cookie?.name}`, Buffer.from(cookie?.value ?? ''));
+    }
+    for (const secret of secrets.values()) expect(secret.length).toBeGreaterThan(12);
+    const files = (await readdir(pc2.data, { recursive: true, withFileTypes: true })).filter((f) => f.isFile()).map((f) => join(f.parentPath, f.name));
+    expect(files.length).toBeGreaterThan(10);
+    for (const file of [...files, pc2.logFile]) {
+      const bytes = await readFile(file);
+      for (const [what, secret] of secrets) expect(bytes.includes(secret), `${what} in ${file}`).toBe(false);
+    }
   });
 
   async function checkAll(): Promise<void> {

@@ -7,7 +7,7 @@ export default defineConfig({
     // Each story starts a node and a browser of its own; two at a time fill two cores.
     maxWorkers: 2,
     // Waiting for one thing ends much sooner (window.ts); this bounds a whole step.
-    testTimeout: 120_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     reporters: ['verbose', './e2e/parts/closing.ts'],
   },

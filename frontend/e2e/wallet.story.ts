@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Pc2 } from './parts/pc2';
-import { signOut } from './parts/person';
+import { seeWords, signOut } from './parts/person';
 import { story } from './parts/stage';
 import { Wallet } from './parts/wallet';
 import type { Window } from './parts/window';
@@ -9,13 +9,40 @@ story('Wallet: an own key instead of a new one', (stage, step) => {
   const own = new Wallet('Everyday Wallet');
   const other = new Wallet('Someone else’s Wallet');
   let pc2: Pc2;
+  let bare: Window;
   let window: Window;
 
   const choose = (wallet: Wallet) => window.page.getByRole('list', { name: 'Wallets in this browser' }).getByRole('button', { name: wallet.name });
 
-  step('without a wallet the page says what to do', async () => {
+  step('who loads the page again after seeing the words does not see them twice', async () => {
     pc2 = await stage.node();
-    const bare = await stage.window(await stage.browser(), pc2.printed);
+    bare = await stage.window(await stage.browser(), pc2.printed);
+    const words = await seeWords(bare);
+    const [question] = await Promise.all([bare.page.waitForEvent('dialog'), bare.page.evaluate(() => void setTimeout(() => location.reload()))]);
+    expect(question.type()).toBe('beforeunload');
+    await question.accept();
+    bare.tolerate(/status of 4\d\d .*\/api\/setup\/mnemonic/);
+    await bare.button('Show my 24 words').click();
+    await bare.heading('Somebody has already opened these words').waitFor();
+    await bare.look('first-run-shown');
+
+    // It was the same person, who has them on paper, and makes mistakes in typing.
+    await bare.button('It was me, and I have them on paper').click();
+    await bare.field('Recovery phrase').fill(words.slice(0, 23).join(' '));
+    await bare.button('Continue').click();
+    await bare.says('That is 23 words; a recovery phrase has 24.', 'alert');
+    await bare.field('Recovery phrase').fill([...words.slice(0, 23), 'qwertz'].join(' '));
+    await bare.button('Continue').click();
+    await bare.says('“qwertz” (number 24) is not one of the words that PC2 uses. Check its spelling.', 'alert');
+    await bare.look('first-run-enter');
+    await bare.field('Recovery phrase').fill(words.join('\n'));
+    await bare.button('Continue').click();
+    await bare.heading('A passphrase for every day').waitFor();
+  });
+
+  step('without a wallet the page says what to do', async () => {
+    bare.page.once('dialog', (question) => void question.accept());
+    await bare.page.reload();
     await bare.button('Use it as your key').click();
     await bare.heading('No wallet was found in this browser').waitFor();
     await bare.look('first-run-no-wallet');

@@ -8,6 +8,7 @@ import { patience } from './until';
 const quiet = [
   '--no-sandbox',
   '--disable-quic',
+  '--disable-dev-shm-usage',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',

@@ -36,11 +36,12 @@ export class Pc2 {
     const ready = join(this.#dir, 'ready.json');
     rmSync(ready, { force: true });
     const log = openSync(this.logFile, 'a');
-    const child = spawn(program, ['serve', '--data', join(this.#dir, 'data'), '--listen', listen, '--profile', 'local', '--ready-file', ready], {
+    const child = spawn(program, ['serve', '--data', this.data, '--listen', listen, '--profile', 'local', '--ready-file', ready], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
     this.#process = child;
+    process.once('exit', () => child.kill('SIGKILL'));
     await until('the node is ready', () => {
       if (child.exitCode !== null) throw new Error(`pc2d ended with ${child.exitCode}\n${this.log()}`);
       return existsSync(ready);
@@ -59,6 +60,11 @@ export class Pc2 {
 
   get logFile(): string {
     return join(this.#dir, 'log');
+  }
+
+  /** Where its files are. */
+  get data(): string {
+    return join(this.#dir, 'data');
   }
 
   log(): string {

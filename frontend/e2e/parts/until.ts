@@ -1,6 +1,9 @@
 /** How long a person would wait for one thing, on a machine that is busy. */
 export const patience = 30_000;
 
+/** And for something large. */
+export const longPatience = 120_000;
+
 /** Waits until `look` finds something. */
 export async function until<T>(what: string, look: () => T | Promise<T>, ms: number = patience): Promise<NonNullable<T>> {
   const end = Date.now() + ms;

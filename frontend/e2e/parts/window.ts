@@ -198,6 +198,18 @@ export class Window {
     await cdp.detach();
   }
 
+  /** Pastes a file, as after copying it in a file manager. */
+  async paste(name: string, text: string): Promise<void> {
+    await this.page.evaluate(
+      ([name, text]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([text], name));
+        document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      },
+      [name, text] as const,
+    );
+  }
+
   /** Slows uploads down to so many bytes a second, so that there is a middle of them. */
   async uploadsAt(bytesPerSecond: number | null): Promise<void> {
     this.#network ??= await this.page.context().newCDPSession(this.page);
@@ -241,6 +253,11 @@ export class Window {
       [region, line.source] as const,
     );
     return async () => (await watching).jsonValue();
+  }
+
+  /** When a row of this window's list first tells this size. */
+  showsSize(name: string, size: string): Promise<number> {
+    return this.row(name).getByRole('gridcell', { name: size, exact: true }).waitFor().then(() => Date.now());
   }
 
   /** When this window's list first shows the name (or no longer does), by the clock of this machine. */

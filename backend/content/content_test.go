@@ -141,6 +141,9 @@ func TestWhatGoesInComesOut(t *testing.T) {
 		if err := forget(s, d.ID.String()); err != nil {
 			t.Fatal(err)
 		}
+		if n := count1(t, s, "SELECT count(*) FROM trash"); (n == 1) != (size > segPlain) {
+			t.Fatal(size, n, "in the trash: only files go there")
+		}
 		settle(s)
 		if exists(t, s, pathFiled(d.ID)) {
 			t.Fatal(size, "file stays after the delete")

@@ -66,14 +66,15 @@ func TestObjectThatIsNotTheOneMeant(t *testing.T) {
 	want := plain(1, size)
 	d, file, reader := staged(t, size)
 	for name, spoil := range map[string]func(r *Reader){
-		"other id":       func(r *Reader) { r.seal = newSealer(d.ID+1, d.Key) },
-		"other key":      func(r *Reader) { r.seal = newSealer(d.ID, Key{}) },
-		"said shorter":   func(r *Reader) { r.size -= segPlain },
-		"said longer":    func(r *Reader) { r.size += segPlain },
-		"a byte less":    func(r *Reader) { r.size-- },
-		"segments moved": func(r *Reader) { r.file = inMemory(swap(file)) },
-		"cut off":        func(r *Reader) { r.file = inMemory(file[:5*segSealed+7]) },
-		"empty":          func(r *Reader) { r.file = inMemory(nil) },
+		"other id":           func(r *Reader) { r.seal = newSealer(d.ID+1, d.Key) },
+		"other key":          func(r *Reader) { r.seal = newSealer(d.ID, Key{}) },
+		"said shorter":       func(r *Reader) { r.size -= segPlain },
+		"said to end before": func(r *Reader) { r.size = 16 * segPlain }, // whole segments
+		"said longer":        func(r *Reader) { r.size += segPlain },
+		"a byte less":        func(r *Reader) { r.size-- },
+		"segments moved":     func(r *Reader) { r.file = inMemory(swap(file)) },
+		"cut off":            func(r *Reader) { r.file = inMemory(file[:5*segSealed+7]) },
+		"empty":              func(r *Reader) { r.file = inMemory(nil) },
 	} {
 		r := reader()
 		spoil(r)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -133,6 +135,41 @@ func TestTrashWithoutFile(t *testing.T) {
 	}
 }
 
+// A removal whose sync failed is synced by the next start, before the marker goes.
+func TestDroppedWithoutSync(t *testing.T) {
+	platter := newSim()
+	platter.noLinks = true
+	fail := false
+	at := func(point string) error {
+		if fail && point == "sync folder xx" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	db := openTestDB(t, ramDir(t))
+	s, err := Open(Config{DB: db, disk: probe{platter, at}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Stage(t.Context(), newStream(3*segPlain), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail = true
+	s.Discard(d)
+	files(t, s, 1) // the marker
+	if s, err = Open(Config{DB: db, disk: platter}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files(t, s, 0)
+	if f := platter.dirs[folder(d.ID)]; len(f.disk) > 0 || len(f.pending) > 0 {
+		t.Fatal("a power loss now would bring it back")
+	}
+}
+
 // Many do everything at once, with the background work running.
 func TestConcurrency(t *testing.T) {
 	s := setup(t)
@@ -204,4 +241,28 @@ func readAny(s *Store) error {
 		return fmt.Errorf("%d bytes of %d", got.Len(), d.Size)
 	}
 	return nil
+}
+
+// What a stream takes does not depend on its size.
+func TestMemoryOfAStream(t *testing.T) {
+	platter := &forgetful{sim: newSim()}
+	s, err := Open(Config{DB: openTestDB(t, ramDir(t)), disk: platter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buffers, pieces atomic.Int64
+	s.buffers.New = func() any { buffers.Add(1); return new([bufferSize]byte) }
+	s.pieces.New = func() any { pieces.Add(1); return new([pieceSize]byte) }
+	if _, err := s.Stage(t.Context(), newStream(500*segPlain), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, reader := staged(t, 500*segPlain)
+	r := reader()
+	r.s = s
+	if err := r.WriteRange(t.Context(), io.Discard, 0, r.size); err != nil {
+		t.Fatal(err)
+	}
+	if up, down := buffers.Load()*bufferSize, pieces.Load()*pieceSize; up > 1<<20 || down > 1<<20 {
+		t.Fatalf("%d bytes up, %d down", up, down)
+	}
 }

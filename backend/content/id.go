@@ -10,8 +10,9 @@ import (
 	"log/slog"
 )
 
-// ID names an object: 64 random bits, written as 16 lower-case hex digits and
-// kept in the database as the signed number of the same bits.
+// ID names an object: 64 bits, random for a file and counted up for inline content
+// (inlineID), written as 16 lower-case hex digits and kept in the database as the
+// signed number of the same bits.
 type ID uint64
 
 func newID() ID {

@@ -124,7 +124,7 @@ func (d *disk) sameStore(ctx context.Context, storeID string) error {
 
 // openStore opens pc2.db and checks its store id with the WAL taken into account.
 func (d *disk) openStore(ctx context.Context, storeID string) (*store.DB, error) {
-	db, err := store.Open(ctx, store.Config{Path: d.join(dbFile), Log: d.log})
+	db, err := store.Open(ctx, store.Config{Path: d.join(dbFile), Spare: true, Log: d.log})
 	if err != nil {
 		return nil, err
 	}

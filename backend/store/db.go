@@ -30,6 +30,7 @@ type Config struct {
 	Path    string       // file; its folder must exist
 	Readers int          // read connections, default 4
 	Schema  fs.FS        // goose migrations; default: the node's
+	Spare   bool         // keep room for Free on a full disk, in the file Path-spare
 	Log     *slog.Logger // default: discard
 }
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	w := &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare"}}
+	w := &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare", wanted: cfg.Spare}}
 	go w.run()
 	return db, nil
 }

@@ -29,8 +29,8 @@
 //     job may be there or not; the next start decides. The database then takes
 //     no further writes.
 //
-// Free is Write for a job that frees space. It works on a full disk too: beside
-// the database lies a file, pc2.db-spare, whose room it then gets.
+// Free is Write for a job that frees space. It works on a full disk too, if
+// Config.Spare had a file kept beside the database whose room it then gets.
 //
 // # Reading
 //

@@ -17,14 +17,15 @@ const (
 )
 
 type spare struct {
-	path string
-	held bool
-	next time.Time // when to try again to have it
+	path   string
+	wanted bool
+	held   bool
+	next   time.Time // when to try again to have it
 }
 
 // hold makes the file, if there is room for it.
 func (s *spare) hold() {
-	if s.held || time.Now().Before(s.next) {
+	if !s.wanted || s.held || time.Now().Before(s.next) {
 		return
 	}
 	s.next = time.Now().Add(spareEvery)

@@ -141,7 +141,7 @@ func TestUploadThatCannotFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	platter.free = spareRoom + sealedSize(10*segPlain)
+	platter.free = sealedSize(10 * segPlain)
 	body := newStream(11 * segPlain)
 	if _, err := s.Stage(t.Context(), body, Options{Size: 11 * segPlain}); fault.CodeOf(err) != "storage_full" || body.at > 0 {
 		t.Fatal(err, body.at)

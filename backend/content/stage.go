@@ -93,17 +93,13 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 	return d, nil
 }
 
-// spareRoom is what an upload of known size leaves free: the database and the
-// logs need some when a body was not what it said.
-const spareRoom = 64 << 20
-
 // room refuses what surely does not fit, before it has filled the disk.
 func (s *Store) room(n int64) error {
 	free, err := s.disk.Free()
-	if err != nil || n <= free-spareRoom {
+	if err != nil || n <= free {
 		return nil // not known is not full
 	}
-	return store.ErrFull.Because(fmt.Errorf("%d bytes do not fit into %d free ones, less %d kept", n, free, spareRoom))
+	return store.ErrFull.Because(fmt.Errorf("%d bytes do not fit into %d free ones", n, free))
 }
 
 // stageFile writes the object file, first holding what was read so far.

@@ -3,12 +3,19 @@ package preface
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 )
 
-// Visitor returns c with the preface of one visitor in front.
+// Visitor returns c with the preface of one visitor in front. On an error c is closed.
 func Visitor(c net.Conn, key [32]byte, visitor netip.AddrPort) (net.Conn, error) {
 	h, err := Header(key, visitor)
-	return &opening{Conn: c, header: h}, err
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	o := &opening{Conn: c}
+	o.header.Store(&h)
+	return o, nil
 }
 
 // Shared returns c with the preface of a connection that carries many visitors' requests.
@@ -17,19 +24,19 @@ func Shared(c net.Conn, key [32]byte) (net.Conn, error) {
 }
 
 // opening sends the preface together with the first bytes: one packet of the
-// relay instead of two. Like every net.Conn under HTTP it has one writer at a time.
+// relay instead of two.
 type opening struct {
 	net.Conn
-	header []byte
+	// The writer of a request and the one of the socket that it becomes are two
+	// goroutines, with nothing but the node's answer between them.
+	header atomic.Pointer[[]byte]
 }
 
 func (o *opening) Write(p []byte) (int, error) {
-	if o.header == nil {
+	h := o.header.Swap(nil)
+	if h == nil {
 		return o.Conn.Write(p)
 	}
-	b := append(o.header, p...)
-	n, err := o.Conn.Write(b)
-	n = max(0, n-len(o.header))
-	o.header = nil
-	return n, err
+	n, err := o.Conn.Write(append(*h, p...))
+	return max(0, n-len(*h)), err
 }

@@ -1,0 +1,57 @@
+// Package gateway is the super node's web edge: https://alice.<domain> for a PC
+// that stands behind somebody's router.
+//
+//	g, err := gateway.New(gateway.Config{
+//		Dialer: relay, Names: registry, Domain: "example.org", Self: id,
+//		HTTP: l80, HTTPS: l443, TLS: certificates,
+//	})
+//	err = g.Run(ctx)           // serves both listeners; or http.Server{Handler: g.Handler()}
+//
+// # How a request travels
+//
+//	heads.go     is this one request, whoever reads it? else 400
+//	host.go      whose host is it?
+//	             ├─ no node's: api.go, the routes of the super node (specification §18.5)
+//	             └─ a node's
+//	record.go    who has the name: unknown → pages.go, 404
+//	limit.go     offline: 500 a minute; that answer: 256 in flight; for each IP (IPv6: /64)
+//	proxy.go     ReverseProxy: who the visitor is goes along, what the visitor claims to be does not
+//	nodes.go     which connection
+//	patience.go  a body may take any time, as long as it moves: 1 minute without a byte ends it
+//
+// # Connections to nodes
+//
+//	                                     first bytes on it
+//	no body, or at most 64 KiB           preface (LOCAL, proof), then HTTP/2: shared, up to four a node,
+//	                                     250 requests each, closed after 90 s without one
+//	more, unknown length, WebSocket      preface (visitor's address, proof), then HTTP/1.1: one request,
+//	                                     then closed
+//
+// A shared connection belongs to one node and relay device; it is kept with them,
+// and the URL's host is the node ID, so that a request cannot get into another
+// node's. Requests that find no connection wait for the same new one: a page's
+// first forty requests are one connection of the relay. Package preface has the
+// bytes and the node's side.
+//
+// A request is sent a second time, on another connection, only when the first
+// connection broke and either nothing of the request had been sent, or it asks
+// only (GET, HEAD, OPTIONS) and has no body.
+//
+// # What a node gets
+//
+// Host as the visitor's browser shows it, and X-Forwarded-For, -Host and -Proto,
+// each with one value, set here. What the visitor sent under these and similar
+// names is removed, as are hop-by-hop headers and every upgrade but WebSocket.
+// Query and path stay as they are. Bodies stream both ways without a limit, with
+// trailers, interim answers and 100 Continue.
+//
+// Of a node's answer, Domain is taken out of Set-Cookie, and Alt-Svc goes. An
+// answer that breaks off breaks off for the visitor too.
+//
+// # What the gateway answers itself
+//
+// On a node's host only GET /status, and the pages: unknown name (404), PC offline
+// (502), no answer in time (504), too many requests (429): static, self-contained,
+// without script, for those who accept text/html, JSON for the others. On every
+// other host the routes of api.go, and a page that asks for a name.
+package gateway

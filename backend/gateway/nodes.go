@@ -1,0 +1,291 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pc2/backend/boson"
+	"pc2/backend/names"
+	"pc2/backend/preface"
+)
+
+const (
+	dialTime  = 10 * time.Second
+	idleTime  = 90 * time.Second
+	waitFor   = 2 * time.Second // for 100 Continue, before the body is sent unasked
+	maxShared = 4               // connections to one node that requests share; each carries 250
+	maxPeers  = 4096            // nodes whose connections are kept
+	maxHeader = 256 << 10       // of a node's answer
+)
+
+// nodes carries requests to nodes: small ones on HTTP/2 connections that they
+// share, the others on an HTTP/1.1 connection each, since one upload that stalls
+// on a shared connection would stall the others.
+type nodes struct {
+	dialer Dialer
+	single *http.Transport
+	shared *http.Transport // makes the connections that peers keep
+
+	mu    sync.Mutex
+	peers map[peerKey]*peer
+}
+
+// peerKey is whom a shared connection leads to. A name that gets another device
+// gets other connections.
+type peerKey struct{ node, device boson.ID }
+
+func newNodes(d Dialer) *nodes {
+	n := &nodes{dialer: d, peers: map[peerKey]*peer{}}
+	n.single = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			t := tripOf(ctx)
+			return n.dial(ctx, t.rec, t.c.ip)
+		},
+		DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: waitFor,
+		MaxResponseHeaderBytes: maxHeader, WriteBufferSize: copySize, ReadBufferSize: copySize,
+	}
+	n.shared = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return n.dial(ctx, ctx.Value(recordKey{}).(names.Record), netip.AddrPort{})
+		},
+		IdleConnTimeout: idleTime, DisableCompression: true, ExpectContinueTimeout: waitFor, MaxResponseHeaderBytes: maxHeader,
+		Protocols: new(http.Protocols),
+		HTTP2:     &http.HTTP2Config{MaxReceiveBufferPerStream: 512 << 10, SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+	}
+	n.shared.Protocols.SetUnencryptedHTTP2(true)
+	return n
+}
+
+type recordKey struct{}
+
+// dial opens a connection whose first bytes prove who we are.
+func (n *nodes) dial(ctx context.Context, rec names.Record, visitor netip.AddrPort) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	conn, err := n.dialer.DialNode(ctx, rec)
+	if err != nil {
+		return nil, fmt.Errorf("dial node: %w", err)
+	}
+	k, ok := conn.(preface.Keyed)
+	if !ok {
+		conn.Close()
+		return nil, errors.New("dial node: a connection without a session key")
+	}
+	return preface.Visitor(conn, k.PrefaceKey(), visitor)
+}
+
+// RoundTrip implements http.RoundTripper, for requests with a trip.
+func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Upgrade") != "" || r.ContentLength < 0 || r.ContentLength > preface.MaxPooledBody {
+		return n.single.RoundTrip(r)
+	}
+	rec := tripOf(r.Context()).rec
+	p := n.peer(peerKey{rec.Node, rec.Device})
+	sent := &once{}
+	for try := 0; ; try++ {
+		conn, err := p.conn(r.Context(), rec)
+		if err != nil {
+			return nil, err
+		}
+		res, err := conn.RoundTrip(sent.request(r))
+		if err == nil || try > 0 || r.Context().Err() != nil || conn.Err() == nil || !sent.again(r) {
+			return res, err
+		}
+	}
+}
+
+// once knows whether a request may be sent again after a connection broke: when
+// nothing of it was sent, or when it asks only and has no body.
+type once struct {
+	headers atomic.Bool
+	body    *tried
+}
+
+func (o *once) request(r *http.Request) *http.Request {
+	if r.Body == nil && safe(r.Method) {
+		return r
+	}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { o.headers.Store(true) }}))
+	if r.Body != nil {
+		o.body = &tried{r: r.Body}
+		r.Body = o.body
+	}
+	return r
+}
+
+func (o *once) again(r *http.Request) bool {
+	if r.Body == nil && safe(r.Method) {
+		return true
+	}
+	return !o.headers.Load() && (o.body == nil || o.body.end())
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+var errTriedAgain = errors.New("gateway: the request is on another connection")
+
+// tried is the body of one try. The connection that broke closes it and may read
+// it later still; neither must touch what the next try sends.
+type tried struct {
+	r       io.Reader
+	mu      sync.Mutex
+	touched bool
+	ended   bool
+}
+
+func (t *tried) Read(p []byte) (int, error) {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return 0, errTriedAgain
+	}
+	t.touched = true
+	t.mu.Unlock()
+	return t.r.Read(p)
+}
+
+// Close is for the request's end, which is ReverseProxy's to say.
+func (t *tried) Close() error { return nil }
+
+// end forbids reading and says whether nothing was read.
+func (t *tried) end() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	return !t.touched
+}
+
+func (n *nodes) peer(k peerKey) *peer {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.peers[k]
+	if p == nil {
+		if len(n.peers) >= maxPeers {
+			n.sweep()
+		}
+		p = &peer{n: n}
+		n.peers[k] = p
+	}
+	return p
+}
+
+// sweep forgets peers nobody talks to. Their connections end, or have ended, by idleTime.
+func (n *nodes) sweep() {
+	for k, p := range n.peers {
+		if p.idle() {
+			delete(n.peers, k)
+		}
+	}
+}
+
+// close ends all shared connections.
+func (n *nodes) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.peers {
+		p.close()
+	}
+	clear(n.peers)
+}
+
+// peer is a node and the connections to it that requests share.
+type peer struct {
+	n *nodes
+
+	mu      sync.Mutex
+	conns   []*http.ClientConn
+	dialing *dialing // requests that find no connection wait for the same new one
+}
+
+type dialing struct {
+	done chan struct{}
+	err  error
+}
+
+// conn returns a connection with room for one more request, reserved.
+func (p *peer) conn(ctx context.Context, rec names.Record) (*http.ClientConn, error) {
+	for {
+		c, d := p.pick(ctx, rec)
+		if c != nil {
+			return c, nil
+		}
+		select {
+		case <-d.done:
+			if d.err != nil {
+				return nil, d.err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (p *peer) pick(ctx context.Context, rec names.Record) (*http.ClientConn, *dialing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	alive := p.conns[:0]
+	for _, c := range p.conns {
+		if c.Err() == nil {
+			alive = append(alive, c)
+		}
+	}
+	clear(p.conns[len(alive):])
+	p.conns = alive
+	for _, c := range p.conns {
+		if c.Reserve() == nil {
+			return c, nil
+		}
+	}
+	if len(p.conns) >= maxShared {
+		return p.conns[0], nil // it waits there for a place
+	}
+	if p.dialing == nil {
+		p.dialing = &dialing{done: make(chan struct{})}
+		// The connection is for all who wait, so it does not end with this request.
+		go p.dial(context.WithValue(context.WithoutCancel(ctx), recordKey{}, rec), rec, p.dialing)
+	}
+	return nil, p.dialing
+}
+
+func (p *peer) dial(ctx context.Context, rec names.Record, d *dialing) {
+	c, err := p.n.shared.NewClientConn(ctx, "http", rec.Node.String()+":80")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.conns = append(p.conns, c)
+	}
+	d.err = err
+	p.dialing = nil
+	close(d.done)
+}
+
+func (p *peer) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		if c.Err() == nil && c.InFlight() > 0 {
+			return false
+		}
+	}
+	return p.dialing == nil
+}
+
+func (p *peer) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}

@@ -7,6 +7,8 @@ export interface Toast {
 
 class Toasts {
   list = $state.raw<readonly Toast[]>([]);
+  /** The upload dock is open: they stand where they do not cover it. */
+  aside = $state(false);
   #next = 1;
 
   say(text: string, action?: Toast['action']): void {

@@ -287,17 +287,30 @@ export class Window {
     const { page } = this;
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     await this.#inspect(name);
+    await this.#uncovered(name);
     await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
     await this.#inspect(`${name}-dark`);
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     if (narrow) {
       await page.setViewportSize(phone);
       await this.#inspect(`${name}-phone`);
+      await this.#uncovered(name);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (wide > 0) throw new Error(`${name}: ${wide} px wider than a phone`);
       await page.setViewportSize(desktop);
     }
     await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  }
+
+  /** What is said in passing does not cover the uploads, where somebody may have to answer. */
+  async #uncovered(name: string): Promise<void> {
+    const [dock] = await this.dock.evaluateAll((all) => all.map((el) => el.getBoundingClientRect().toJSON() as DOMRect));
+    if (!dock) return;
+    const toasts = await this.button('Dismiss').evaluateAll((all) => all.map((el) => el.parentElement?.getBoundingClientRect().toJSON() as DOMRect));
+    for (const toast of toasts) {
+      const apart = toast.left >= dock.right || toast.right <= dock.left || toast.top >= dock.bottom || toast.bottom <= dock.top;
+      if (!apart) throw new Error(`${name}: a message covers the uploads`);
+    }
   }
 
   async #inspect(name: string): Promise<void> {

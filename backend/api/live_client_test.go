@@ -135,7 +135,6 @@ type line struct {
 	diary
 	conn *websocket.Conn
 	mu   sync.Mutex // of writing
-	id   string
 }
 
 type dialing struct {

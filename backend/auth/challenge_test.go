@@ -154,7 +154,7 @@ func TestChallengeRefused(t *testing.T) {
 func highS(sig []byte) []byte {
 	s := new(big.Int).SetBytes(sig[32:64])
 	out := append([]byte{}, sig...)
-	s.Sub(secp256k1.S256().N, s).FillBytes(out[32:64])
+	s.Sub(secp256k1.Params().N, s).FillBytes(out[32:64])
 	out[64] = 27 + ((sig[64] - 27) ^ 1)
 	return out
 }

@@ -139,6 +139,3 @@ func (p Path) join(name string) Path {
 	}
 	return Path{p.s + "/" + name}
 }
-
-// depth is how many names p has below its home.
-func (p Path) depth() int { return strings.Count(p.s, "/") - 1 }

@@ -430,6 +430,7 @@ story('Files: everything that is done with them', (stage, step) => {
     await window.says('“Neues” was deleted somewhere else');
     await window.heading('Documents').waitFor();
     await second.page.close();
+    await window.page.bringToFront();
   });
 
   step('signed out in one window is signed out in the other', async () => {
@@ -445,6 +446,7 @@ story('Files: everything that is done with them', (stage, step) => {
     window.tolerate(/status of 401/);
     expect(await api.status(window, 'Documents/Danach.txt')).toBe(401);
     await second.page.close();
+    await window.page.bringToFront();
     await window.page.getByRole('button', { name: wallet.name }).click();
     await window.row('Recipes').waitFor();
   });

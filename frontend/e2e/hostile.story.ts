@@ -207,6 +207,7 @@ story('Hostile: other pages that are open on the same PC', (stage, step) => {
   });
 
   step('after all that the session lives', async () => {
+    await window.page.bringToFront();
     await window.newFolder('Still here');
     await window.page.reload();
     await window.row('Still here').waitFor();

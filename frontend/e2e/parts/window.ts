@@ -32,6 +32,8 @@ export class Window {
     const first = browser.context.pages()[0];
     const page = first && first.url() === 'about:blank' ? first : await browser.context.newPage();
     const window = new Window(page);
+    // A tab behind others draws once a second.
+    await page.bringToFront();
     await window.go(address);
     return window;
   }

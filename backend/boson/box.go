@@ -10,8 +10,6 @@ import (
 
 	"filippo.io/edwards25519"
 	"golang.org/x/crypto/nacl/box"
-	//lint:ignore SA1019 the protocol is NaCl's box; nothing newer speaks it
-	"golang.org/x/crypto/salsa20/salsa"
 )
 
 var (
@@ -61,19 +59,21 @@ func BoxKeyFromSecret(secret [32]byte) BoxKey {
 // Public is the other half of the pair.
 func (k BoxKey) Public() BoxPublic { return BoxPublic(k.secret().PublicKey().Bytes()) }
 
+// commonKey is the shared key with every public key of small order, which
+// crypto_box itself accepts: HSalsa20 of a product that is zero.
+var commonKey = [32]byte{
+	0x35, 0x1f, 0x86, 0xfa, 0xa3, 0xb9, 0x88, 0x46, 0x8a, 0x85, 0x01, 0x22, 0xb6, 0x5b, 0x0a, 0xce,
+	0xce, 0x9c, 0x48, 0x26, 0x80, 0x6a, 0xee, 0xe6, 0x3d, 0xe9, 0xc0, 0xda, 0x2b, 0xd7, 0xf9, 0x1e,
+}
+
 // Box is the box between k and the holder of public.
 func (k BoxKey) Box(public BoxPublic) (Box, error) {
-	point, err := ecdh.X25519().NewPublicKey(public[:])
-	if err != nil {
+	var shared [32]byte
+	secret := [32]byte(k.secret().Bytes())
+	box.Precompute(&shared, (*[32]byte)(&public), &secret)
+	if shared == commonKey {
 		return Box{}, ErrPoint
 	}
-	// The product with a point of small order is zero, a key that everybody knows.
-	product, err := k.secret().ECDH(point)
-	if err != nil {
-		return Box{}, ErrPoint
-	}
-	shared, zero := [32]byte(product), [16]byte{}
-	salsa.HSalsa20(&shared, &zero, &shared, &salsa.Sigma)
 	return Box{shared: func() *[32]byte { return &shared }}, nil
 }
 

@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -289,4 +290,46 @@ func TestContentThatIsMissing(t *testing.T) {
 		_, err := w.Open(t.Context(), a, at(t, a, path))
 		wantCode(t, err, code)
 	}
+}
+
+// Where a file is, is remembered; what has changed since is not overlooked.
+func TestWhatIsRememberedIsNeverOld(t *testing.T) {
+	w := newWorld(t)
+	a := w.user(1)
+	w.put(a, "Documents/f", "one")
+	for range 5 {
+		w.put(a, "Documents/f", "two")
+		if got := w.get(a, "Documents/f"); got != "two" {
+			t.Fatal(got)
+		}
+		w.put(a, "Documents/f", "three")
+		if got := w.get(a, "Documents/f") + w.get(a, "Documents/f"); got != "threethree" {
+			t.Fatal(got)
+		}
+	}
+	for i := range 70 { // more than are remembered
+		w.put(a, fmt.Sprintf("Documents/many/%d", i), fmt.Sprint(i))
+	}
+	for i := range 70 {
+		name := fmt.Sprintf("Documents/many/%d", i)
+		if got := w.get(a, name) + w.get(a, name); got != fmt.Sprintf("%d%d", i, i) {
+			t.Fatal(got)
+		}
+	}
+	if _, err := w.Rename(t.Context(), a, files.RenameRequest{Entry: at(t, a, "Documents/many"), NewName: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Open(t.Context(), a, at(t, a, "Documents/many/7"))
+	wantCode(t, err, "subject_does_not_exist")
+	if got := w.get(a, "Documents/other/7"); got != "7" {
+		t.Fatal(got)
+	}
+	b := w.user(2)
+	_, err = w.Open(t.Context(), b, at(t, a, "Documents/f"))
+	wantCode(t, err, "subject_does_not_exist")
+	if _, err := w.Delete(t.Context(), a, files.DeleteRequest{Entries: []files.Selector{at(t, a, "Documents/f")}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Open(t.Context(), a, at(t, a, "Documents/f"))
+	wantCode(t, err, "subject_does_not_exist")
 }

@@ -22,7 +22,7 @@ func (f *File) Size() int64 { return f.Reader.Size() }
 func (t *Tree) Open(ctx context.Context, a Actor, s Selector) (*File, error) {
 	var last content.ID
 	for try := range 4 {
-		at, err := t.findFile(ctx, a, s)
+		at, err := t.findFile(ctx, a, s, try == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,13 @@ func (t *Tree) Open(ctx context.Context, a Actor, s Selector) (*File, error) {
 	return nil, ErrUnavailable.Because(errors.New("overwritten at every try to open it"))
 }
 
-func (t *Tree) findFile(ctx context.Context, a Actor, s Selector) (chain, error) {
+// findFile finds the file, or remembers it.
+func (t *Tree) findFile(ctx context.Context, a Actor, s Selector, remember bool) (chain, error) {
+	version, q := t.db.Version(), asked{a, s.path, s.uid}
+	remember = remember && s.below == nil
+	if at := t.recall.get(version, q); at != nil && remember {
+		return at, nil
+	}
 	p, err := resolve(t.db.Read(ctx), a, s)
 	switch {
 	case err != nil:
@@ -52,6 +58,9 @@ func (t *Tree) findFile(ctx context.Context, a Actor, s Selector) (chain, error)
 		return nil, ErrNotFound
 	case p.found.last().isDir:
 		return nil, ErrIsFolder
+	}
+	if remember {
+		t.recall.put(version, q, p.found)
 	}
 	return p.found, nil
 }

@@ -41,6 +41,7 @@ type Tree struct {
 	log      *slog.Logger
 	capacity func() int64
 	now      func() time.Time
+	recall   recall
 }
 
 // New returns a Tree; it starts nothing.

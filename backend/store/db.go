@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -45,6 +46,8 @@ type DB struct {
 	closed chan struct{} // closed by Close: no new jobs
 	done   chan struct{} // closed when the writer has ended
 	close  sync.Once
+
+	version atomic.Uint64
 
 	mu     sync.RWMutex
 	broken error // why writes are refused, once they are
@@ -193,3 +196,7 @@ func (db *DB) Broken() error {
 	defer db.mu.RUnlock()
 	return db.broken
 }
+
+// Version counts the transactions: while it stays the same, so does everything
+// that is read. It has grown before a job's After hooks run and Write returns.
+func (db *DB) Version() uint64 { return db.version.Load() }

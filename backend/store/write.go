@@ -194,6 +194,7 @@ func (w *writer) commit(batch []*job) {
 		}
 	}
 	err := w.exec("COMMIT")
+	w.version.Add(1) // also when it failed: it may have happened
 	if err == nil {
 		return
 	}

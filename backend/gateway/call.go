@@ -19,11 +19,12 @@ import (
 // call is one request on its way through the edge.
 type call struct {
 	*http.Request
-	w  http.ResponseWriter
-	g  *Gateway
-	ip netip.AddrPort // the visitor's
-	at place
-	id string // see requestID
+	w    http.ResponseWriter
+	g    *Gateway
+	ip   netip.AddrPort // the visitor's
+	at   place
+	body *patient // nil without a body
+	id   string   // see requestID
 }
 
 var (
@@ -132,6 +133,10 @@ func (c *call) json(code int, v any) {
 func (c *call) bytes(code int, mime string, b []byte) {
 	c.headers()
 	h := c.w.Header()
+	if c.early() {
+		c.body.stop()
+		h.Set("Connection", "close")
+	}
 	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	c.w.WriteHeader(code)
@@ -139,6 +144,10 @@ func (c *call) bytes(code int, mime string, b []byte) {
 		panic(http.ErrAbortHandler) // nobody is there to be told
 	}
 }
+
+// early says whether the answer comes before the end of the body: then nobody
+// knows where on this connection another request would begin.
+func (c *call) early() bool { return c.body != nil && c.ProtoMajor == 1 && !c.body.over() }
 
 // redirect sends the visitor to another spelling of the address, with its body
 // if there is one.

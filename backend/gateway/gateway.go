@@ -130,6 +130,12 @@ func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.handle) }
 
 func (g *Gateway) handle(w http.ResponseWriter, r *http.Request) {
 	c := &call{Request: r, w: w, g: g, ip: peerAddr(r.RemoteAddr)}
+	if r.ContentLength != 0 {
+		body := newPatient(r, w, g.cfg.patience)
+		defer body.stop()
+		c.Request = r.WithContext(r.Context()) // net/http looks at the body of its own request when all is over
+		c.Body, c.body = body, body
+	}
 	c.answer(func() error {
 		at, err := g.place(r.Host)
 		if err != nil {

@@ -47,8 +47,10 @@ func (s *strict) Read(p []byte) (int, error) {
 }
 
 // CloseWrite lets net/http say an error to somebody who is still sending.
-func (s *strict) CloseWrite() error {
-	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+func (s *strict) CloseWrite() error { return closeWrite(s.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if c, ok := c.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
 	return nil

@@ -104,7 +104,7 @@ func (l *limiter) bucket(k bucketKey, limit int, now time.Time) *rate.Limiter {
 	return b
 }
 
-// places counts the requests in flight of each address.
+// places counts the requests in flight, or the connections, of each address.
 type places struct {
 	limit int
 	mu    sync.Mutex

@@ -29,6 +29,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer g.nodes.close()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	open := newPlaces(4 * g.places.limit)
 	var servers []*http.Server
 	failed := make(chan error, 2)
 	var running sync.WaitGroup
@@ -42,12 +43,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 		})
 	}
 	if g.cfg.HTTP != nil && g.cfg.HTTPS != nil {
-		serve(plain{g.cfg.HTTP}, http.HandlerFunc(g.toTLS))
+		serve(plain{crowd{g.cfg.HTTP, open}}, http.HandlerFunc(g.toTLS))
 	} else if g.cfg.HTTP != nil {
-		serve(plain{g.cfg.HTTP}, g.Handler())
+		serve(plain{crowd{g.cfg.HTTP, open}}, g.Handler())
 	}
 	if g.cfg.HTTPS != nil {
-		serve(g.secure(), g.Handler())
+		serve(g.secure(crowd{g.cfg.HTTPS, open}), g.Handler())
 	}
 	var err error
 	select {
@@ -77,9 +78,45 @@ func (g *Gateway) server(base context.Context, h http.Handler) *http.Server {
 		Handler: h, MaxHeaderBytes: maxHead, ReadHeaderTimeout: min(headTime, g.cfg.patience), IdleTimeout: restTime,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ConnContext: withStrict,
-		ErrorLog:    slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // what strangers do wrong
+		// One upload that the node does not take must not fill the window of the visitor's connection.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 250, MaxReceiveBufferPerStream: 1 << 20, MaxReceiveBufferPerConnection: 8 << 20},
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // what strangers do wrong
 	}
 }
+
+// crowd bounds the connections of each address: one that does nothing costs
+// memory and a descriptor all the same.
+type crowd struct {
+	net.Listener
+	open *places
+}
+
+func (l crowd) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		who := network(peerAddr(c.RemoteAddr().String()).Addr())
+		if l.open.enter(who) == nil {
+			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.open.leave(who) })}, nil
+		}
+		c.Close()
+	}
+}
+
+type counted struct {
+	net.Conn
+	leave func()
+}
+
+func (c *counted) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
+
+// CloseWrite: see strict.CloseWrite.
+func (c *counted) CloseWrite() error { return closeWrite(c.Conn) }
 
 // plain is a listener of clear HTTP/1.1.
 type plain struct{ net.Listener }
@@ -94,7 +131,7 @@ func (p plain) Accept() (net.Conn, error) {
 
 // secure is the listener of TLS. Handshakes run in their own goroutines, because
 // what is a connection's class, HTTP/2 or strict HTTP/1.1, is known after it.
-func (g *Gateway) secure() net.Listener {
+func (g *Gateway) secure(l net.Listener) net.Listener {
 	cfg := g.cfg.TLS.Clone()
 	for _, p := range []string{"h2", "http/1.1"} {
 		if !slices.Contains(cfg.NextProtos, p) {
@@ -102,7 +139,7 @@ func (g *Gateway) secure() net.Listener {
 		}
 	}
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
-	return lobby.New(g.cfg.HTTPS, lobby.Config{
+	return lobby.New(l, lobby.Config{
 		Timeout: min(handTime, g.cfg.patience), Max: 1024,
 		Admit: func(c net.Conn) (net.Conn, error) {
 			t := tls.Server(c, cfg)

@@ -59,7 +59,8 @@ func newNodes(d Dialer) *nodes {
 		},
 		IdleConnTimeout: idleTime, DisableCompression: true, ExpectContinueTimeout: waitFor, MaxResponseHeaderBytes: maxHeader,
 		Protocols: new(http.Protocols),
-		HTTP2:     &http.HTTP2Config{MaxReceiveBufferPerStream: 512 << 10, SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		// Frames of 64 KiB instead of 16 save a third of a download's CPU time.
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 512 << 10, MaxReadFrameSize: 64 << 10, SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 	n.shared.Protocols.SetUnencryptedHTTP2(true)
 	return n

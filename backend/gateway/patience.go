@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -14,45 +15,96 @@ type patient struct {
 	limit   time.Duration
 
 	mu      sync.Mutex // the transport may still read when the handler is done
+	read    sync.Cond  // reading became false
+	reading bool
 	set     time.Time
+	fixed   bool  // one deadline for all of the body
 	err     error // why the body ended before its end
+	end     bool  // io.EOF has come
 	stopped bool
 }
 
+func newPatient(r *http.Request, w http.ResponseWriter, limit time.Duration) *patient {
+	p := &patient{ReadCloser: r.Body, control: http.NewResponseController(w), limit: limit}
+	p.read.L = &p.mu
+	return p
+}
+
+var errStopped = errors.New("gateway: the request is over")
+
 func (p *patient) Read(b []byte) (int, error) {
-	p.deadline(time.Now())
+	if !p.begin() {
+		return 0, errStopped
+	}
 	n, err := p.ReadCloser.Read(b)
-	if err != nil {
-		p.mu.Lock()
-		if err != io.EOF && p.err == nil && !p.stopped {
-			p.err = err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reading = false
+	p.read.Broadcast()
+	switch {
+	case err == io.EOF:
+		p.end = true
+		if !p.stopped {
+			// The connection waits for the answer now, and then for another request.
+			p.deadline(time.Time{})
 		}
-		p.mu.Unlock()
-		if err == io.EOF {
-			p.stop()
-		}
+	case err != nil && p.err == nil && !p.stopped:
+		p.err = err
 	}
 	return n, err
 }
 
-func (p *patient) deadline(now time.Time) {
+func (p *patient) begin() bool {
+	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.stopped && now.Sub(p.set) > p.limit/6 {
-		p.set = now
-		// A connection that knows no deadlines (a test's) is as patient as it is.
-		_ = p.control.SetReadDeadline(now.Add(p.limit))
+	if p.stopped {
+		return false
 	}
+	if !p.fixed && now.Sub(p.set) > p.limit/6 {
+		p.set = now
+		p.deadline(now.Add(p.limit))
+	}
+	p.reading = true
+	return true
 }
 
-// stop ends the deadlines: the connection belongs to the next request then.
+// deadline reports whether there is one now: a connection that knows none (a
+// test's) is as patient as it is.
+func (p *patient) deadline(t time.Time) bool { return p.control.SetReadDeadline(t) == nil }
+
+// hurry sets one deadline for all of the body.
+func (p *patient) hurry(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fixed = true
+	p.deadline(time.Now().Add(d))
+}
+
+// stop ends reading, before the handler returns. What net/http still reads of the
+// body, to find the next request behind it, has a deadline too: it must be set
+// when nobody reads, because net/http clears the deadline of a read that it ends.
 func (p *patient) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.stopped && !p.set.IsZero() {
-		_ = p.control.SetReadDeadline(time.Time{})
+	if p.stopped || p.end {
+		p.stopped = true
+		return
 	}
 	p.stopped = true
+	if p.reading && p.deadline(time.Unix(1, 0)) {
+		for p.reading {
+			p.read.Wait()
+		}
+	}
+	p.deadline(time.Now().Add(p.limit))
+}
+
+// over says whether the body was read to its end.
+func (p *patient) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.end
 }
 
 // cause is why the body broke, nil if it did not.
@@ -101,10 +153,16 @@ func (s *steady) after() {
 	}
 }
 
+// Write hands on what the node has sent, at once: together with the head if that
+// has not left yet.
 func (s *steady) Write(p []byte) (int, error) {
 	s.before()
 	defer s.after()
-	return s.ResponseWriter.Write(p)
+	n, err := s.ResponseWriter.Write(p)
+	if err == nil {
+		err = s.control.Flush()
+	}
+	return n, err
 }
 
 func (s *steady) WriteHeader(code int) {

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+	"time"
 
 	"pc2/backend/fault"
 	"pc2/backend/names"
@@ -53,9 +54,8 @@ func (c *call) visit() error {
 
 // trip is a request on its way to a node. The request's context carries it.
 type trip struct {
-	c    *call
-	rec  names.Record
-	body *patient // nil without a body
+	c   *call
+	rec names.Record
 }
 
 type tripKey struct{}
@@ -71,13 +71,15 @@ func (c *call) forward(rec names.Record) {
 	t := &trip{c: c, rec: rec}
 	r := c.Request.WithContext(context.WithValue(c.Context(), tripKey{}, t))
 	control := http.NewResponseController(c.w)
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		t.body = &patient{ReadCloser: r.Body, control: control, limit: c.g.cfg.patience}
-		defer t.body.stop()
-		r.Body = t.body
-	}
+	// Else net/http reads the body to its end before it sends the answer: a node
+	// that refuses an upload would be heard when the upload is over.
+	_ = control.EnableFullDuplex() // HTTP/2 does anyway
 	c.g.proxy.ServeHTTP(&steady{ResponseWriter: c.w, control: control, limit: c.g.cfg.patience, each: r.ProtoMajor > 1}, r)
 }
+
+// flushHead is how long the head of an answer waits for the first bytes of a body
+// to travel with.
+const flushHead = 5 * time.Millisecond
 
 func (g *Gateway) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
@@ -85,7 +87,7 @@ func (g *Gateway) newProxy() *httputil.ReverseProxy {
 		ModifyResponse: homeward,
 		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { tripOf(r.Context()).failed(err) },
 		Transport:      g.nodes,
-		FlushInterval:  -1, // what the node has sent, the visitor gets
+		FlushInterval:  flushHead, // for a head whose body is not here yet; see steady.Write
 		BufferPool:     &buffers{},
 		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
@@ -136,6 +138,9 @@ func homeward(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		passAll(t.c.Context()) // from here on the visitor speaks no HTTP
 	}
+	if t.c.early() {
+		res.Header.Set("Connection", "close")
+	}
 	ownCookies(res.Header)
 	res.Header.Del("Alt-Svc") // another way to this name would go past the gateway
 	if t.c.scheme() == "https" {
@@ -163,11 +168,10 @@ func ownCookies(h http.Header) {
 // failed answers a request that got no answer.
 func (t *trip) failed(err error) {
 	c := t.c
-	if t.body != nil {
-		switch cause := t.body.cause(); {
+	if c.body != nil {
+		switch cause := c.body.cause(); {
 		case cause == nil:
 		case timedOut(cause):
-			c.w.Header().Set("Connection", "close")
 			c.fail(errStall)
 			return
 		default:
@@ -206,7 +210,7 @@ func timedOut(err error) bool {
 // buffers are what bodies of answers are copied through.
 type buffers struct{ pool sync.Pool }
 
-const copySize = 32 << 10
+const copySize = 64 << 10
 
 func (b *buffers) Get() []byte {
 	if p, ok := b.pool.Get().(*[copySize]byte); ok {

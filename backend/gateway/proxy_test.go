@@ -244,10 +244,10 @@ func TestNothingWaits(t *testing.T) {
 		if r.URL.Path == "/sized" {
 			w.Header().Set("Content-Length", "4")
 		}
+		http.NewResponseController(w).EnableFullDuplex()
 		w.WriteHeader(200)
 		http.NewResponseController(w).Flush()
 		if r.Method == "POST" {
-			http.NewResponseController(w).EnableFullDuplex()
 			b := make([]byte, 1)
 			for {
 				if _, err := r.Body.Read(b); err != nil {
@@ -278,6 +278,23 @@ func TestNothingWaits(t *testing.T) {
 		close(next)
 		res.Body.Close()
 	}
+	in, out := io.Pipe()
+	res, err := s.http.Do(s.request("POST", "alice.localhost", "/echo", in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []string{"a", "b", "c"} {
+		io.WriteString(out, x)
+		b := make([]byte, 1)
+		if _, err := io.ReadFull(res.Body, b); err != nil || string(b) != x {
+			t.Fatalf("echo: %q, %v", b, err)
+		}
+	}
+	out.Close()
+	if _, err := res.Body.Read(make([]byte, 1)); err != io.EOF {
+		t.Error(err)
+	}
+	res.Body.Close()
 }
 
 // The shared connections of two nodes are not mixed up, and a name that gets

@@ -365,14 +365,134 @@ func TestStalledUploads(t *testing.T) {
 			continue
 		}
 		c.SetReadDeadline(time.Now().Add(10 * time.Second))
-		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		r := bufio.NewReader(c)
+		res, err := http.ReadResponse(r, nil)
 		if err != nil {
 			t.Fatal(i, err)
 		}
+		io.Copy(io.Discard, res.Body)
 		if res.Body.Close(); res.StatusCode != 408 {
 			t.Error(i, res.StatusCode)
 		}
+		if _, err := r.ReadByte(); err == nil || timedOut(err) {
+			t.Error(i, "the connection stays:", err)
+		}
 	}
+}
+
+// Nor does a body that nobody wants keep its connection.
+func TestUnwantedBodies(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.patience = 500 * time.Millisecond })
+	s.home("alice", 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(413) }))
+	for say, code := range map[string]int{
+		"PUT / HTTP/1.1\r\nHost: nobody.localhost\r\nContent-Length: 1000\r\n\r\nhalf":               404,
+		"POST /api/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nhalf":      413,
+		"PUT / HTTP/1.1\r\nHost: alice.localhost\r\nContent-Length: 100000\r\n\r\nhalf":              413,
+		"PUT / HTTP/1.1\r\nHost: alice.localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n": 413,
+	} {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		io.WriteString(c, say)
+		r := bufio.NewReader(c)
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Errorf("%v: %s", err, say)
+			continue
+		}
+		io.Copy(io.Discard, res.Body)
+		if res.Body.Close(); res.StatusCode != code {
+			t.Error(res.StatusCode, say)
+		}
+		if _, err := r.ReadByte(); err == nil || timedOut(err) {
+			t.Errorf("the connection stays: %v, %s", err, say)
+		}
+	}
+}
+
+// A connection carries the next request when the body was read, whole, and only then.
+func TestWhatFollowsABody(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.patience = 2 * time.Second })
+	var served atomic.Int64
+	s.home("alice", 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served.Add(1)
+		if r.URL.Path == "/early" {
+			w.WriteHeader(413)
+			return
+		}
+		io.Copy(io.Discard, r.Body)
+	}))
+	next := "GET /next HTTP/1.1\r\nHost: alice.localhost\r\n\r\n"
+	for _, body := range []int{10, 100 << 10} {
+		put := func(path string) string {
+			return fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: alice.localhost\r\nContent-Length: %d\r\n\r\n", path, body)
+		}
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		served.Store(0)
+		io.WriteString(c, put("/whole")+strings.Repeat("x", body)+next)
+		r := bufio.NewReader(c)
+		for range 2 {
+			res, err := http.ReadResponse(r, nil)
+			if err != nil || res.StatusCode != 200 {
+				t.Fatal(res, err)
+			}
+			res.Body.Close()
+		}
+		io.WriteString(c, put("/early"))
+		res, err := http.ReadResponse(r, nil)
+		if err != nil || res.StatusCode != 413 || !res.Close {
+			t.Fatal(res, err)
+		}
+		res.Body.Close()
+		io.WriteString(c, next+next) // a part of the body, which looks like something else
+		if b, err := io.ReadAll(r); len(b) != 0 || timedOut(err) || served.Load() != 3 {
+			t.Errorf("%q, %v, %d served", b, err, served.Load())
+		}
+	}
+}
+
+func TestOpenConnections(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.Limits = map[string]int{"proxy": 2} })
+	var open []net.Conn
+	defer func() {
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	for range 8 {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+	}
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err == nil || timedOut(err) {
+		t.Fatal("one address may open any number of connections:", err)
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	eventually(t, "connections that ended still count", func() bool {
+		res, err := s.http.Get("http://localhost/api/health")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil && res.StatusCode == 200
+	})
 }
 
 // Nor is a visitor who does not read: the stream's buffer is bounded and so is its time.

@@ -3,6 +3,7 @@ package api
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ func (s *Server) ourHost(hostport string) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
 		a = a.Unmap().WithZone("")
 		return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || slices.Contains(s.hosts, a.String())
+	}
+	if u, err := url.Parse(s.cfg.Net.State().URL); err == nil && u.Hostname() == host { // the address that the world knows
+		return true
 	}
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || slices.Contains(s.hosts, host)
 }

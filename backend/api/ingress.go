@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"pc2/backend/preface"
 )
 
 // ingress is where a connection entered, decided by the connection and never
@@ -14,13 +16,11 @@ type ingress uint8
 const (
 	lan      ingress = iota // anything that is not proved to be nearer
 	loopback                // this PC
+	gateway                 // a super node's gateway, which has proved it (package preface)
 )
 
 func (i ingress) String() string {
-	if i == loopback {
-		return "loopback"
-	}
-	return "lan"
+	return [...]string{"lan", "loopback", "gateway"}[i]
 }
 
 // forwarding headers tell that a proxy stands in front. From a peer that is no
@@ -35,6 +35,10 @@ func (s *Server) place(c *call) {
 	scheme, host := "http", c.Host
 	if c.TLS != nil {
 		scheme = "https"
+	}
+	if visit, ok := preface.FromContext(c.Context()); ok {
+		s.placeVisit(c, visit)
+		return
 	}
 	forwarded := false
 	for _, h := range forwarding {
@@ -54,6 +58,24 @@ func (s *Server) place(c *call) {
 	}
 	c.Host = host
 	c.origin = scheme + "://" + strings.ToLower(host)
+}
+
+// placeVisit is place for what came through a gateway. It alone is believed
+// without configuration, because it has proved who it is, and it sets these
+// headers and never passes a visitor's on.
+func (s *Server) placeVisit(c *call, visit preface.Visit) {
+	c.in, c.ip = gateway, visit.Addr.Addr()
+	if a, err := netip.ParseAddr(c.Header.Get("X-Forwarded-For")); err == nil {
+		c.ip = a.Unmap().WithZone("")
+	}
+	if h := c.Header.Get("X-Forwarded-Host"); h != "" {
+		c.Host = h
+	}
+	scheme := "https"
+	if c.Header.Get("X-Forwarded-Proto") == "http" {
+		scheme = "http"
+	}
+	c.origin = scheme + "://" + strings.ToLower(c.Host)
 }
 
 func peerAddr(r *http.Request) netip.Addr {

@@ -18,6 +18,9 @@ func (s *Server) pairOffer(c *call) error {
 	if s.cfg.PublicURL != "" {
 		origin = s.cfg.PublicURL
 	}
+	if u := s.cfg.Net.State().URL; u != "" {
+		origin = u
+	}
 	return c.ok(map[string]any{"success": true, "code": code.Reveal(), "url": origin + "/#pair=" + code.Reveal(), "expires_in": seconds(until)})
 }
 

@@ -85,6 +85,16 @@ func (s *Server) routes() []route {
 		{pattern: "GET /api/setup/mnemonic", policy: open, own: true, class: "mnemonic", serve: s.phrase},
 		{pattern: "POST /api/setup/mnemonic", policy: owner, own: true, class: "mnemonic", serve: s.phraseAgain},
 
+		// network.go
+		{pattern: "GET /api/boson/status", policy: user, own: true, serve: s.netStatus},
+		{pattern: "GET /api/boson/identity", policy: user, own: true, serve: s.netIdentity},
+		{pattern: "GET /api/boson/username", policy: user, own: true, serve: s.netUsername},
+		{pattern: "POST /api/boson/register", policy: owner, own: true, serve: s.netRegister},
+		{pattern: "POST /api/boson/validate-username", policy: user, own: true, serve: s.netValidate},
+		{pattern: "GET /api/boson/check-available/{username}", policy: user, own: true, serve: s.netAvailable},
+		{pattern: "GET /api/boson/connectivity", policy: user, own: true, serve: s.netConnectivity},
+		{pattern: "POST /api/boson/reconnect", policy: owner, own: true, serve: s.netReconnect},
+
 		// files.go
 		{pattern: "GET /stat", policy: user, class: "stat", serve: s.stat},
 		{pattern: "POST /stat", policy: user, class: "stat", serve: s.stat},

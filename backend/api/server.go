@@ -14,6 +14,7 @@ import (
 
 	"pc2/backend/auth"
 	"pc2/backend/boson"
+	"pc2/backend/connectivity"
 	"pc2/backend/event"
 	"pc2/backend/files"
 )
@@ -28,7 +29,8 @@ type Config struct {
 	Auth  *auth.Desk
 	Files *files.Tree
 	Bus   *event.Bus
-	UI    fs.FS // the built page; nil or empty: a page that says so
+	Net   *connectivity.Ladder // default: one without super nodes
+	UI    fs.FS                // the built page; nil or empty: a page that says so
 
 	// Phrase reads the recovery phrase, for the two routes that may show it.
 	Phrase func() (Secret, error)
@@ -74,6 +76,9 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Net == nil {
+		cfg.Net = connectivity.New(connectivity.Config{})
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log.With("part", "api"), cookieID: cfg.Node.String()[:8],

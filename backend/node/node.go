@@ -22,12 +22,15 @@ import (
 
 	"pc2/backend/api"
 	"pc2/backend/auth"
+	"pc2/backend/connectivity"
 	"pc2/backend/content"
 	"pc2/backend/event"
 	"pc2/backend/files"
 	"pc2/backend/identity"
 	"pc2/backend/internal/conf"
+	"pc2/backend/preface"
 	"pc2/backend/store"
+	"pc2/backend/supernode"
 	"pc2/backend/wallet"
 )
 
@@ -60,6 +63,8 @@ type Node struct {
 	bus     *event.Bus
 	auth    *auth.Desk
 	files   *files.Tree
+	super   *supernode.SuperNode // of profile local; else nil
+	net     *connectivity.Ladder
 	api     *api.Server
 	ln      net.Listener
 	token   string // of the control file
@@ -178,11 +183,14 @@ func (n *Node) newServices(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	if err := n.newNet(ctx); err != nil {
+		return err
+	}
 	n.files = files.New(files.Config{
 		DB: n.db, Content: n.content, Keyring: content.NewKeyring(n.id.DataKey()), Bus: n.bus, Log: n.cfg.Log, Capacity: (&capacity{node: n}).limit,
 	})
 	n.api, err = api.New(api.Config{
-		Version: Version, Node: n.id.ID(), NodeName: c.Server.Name, Started: n.started, Auth: n.auth, Files: n.files, Bus: n.bus, UI: n.cfg.UI,
+		Version: Version, Node: n.id.ID(), NodeName: c.Server.Name, Started: n.started, Auth: n.auth, Files: n.files, Net: n.net, Bus: n.bus, UI: n.cfg.UI,
 		Phrase:  func() (api.Secret, error) { return n.id.Phrase() },
 		Healthy: n.db.Broken, Status: func() any { return n.Status() }, ControlToken: n.token,
 		PublicURL: c.Server.PublicURL, AllowedHosts: c.Server.AllowedHosts, AllowedOrigins: c.Server.AllowedOrigins,
@@ -202,20 +210,31 @@ func (n *Node) Run(ctx context.Context) error {
 		Handler: n.api.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
+	preface.Prepare(srv)
+	visitors := preface.Listen(n.net, preface.Config{Log: n.cfg.Log})
 	g, ctx := errgroup.WithContext(ctx)
+	// The super node and the ways through it end after the requests that came by them.
+	outer, stopNet := context.WithCancel(context.WithoutCancel(ctx))
+	if n.super != nil {
+		g.Go(func() error { return n.super.Run(outer) })
+	}
+	g.Go(func() error { return n.net.Run(outer) })
 	// The store's own work outlives the requests, which need it to the end.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return n.content.Run(work) })
 	g.Go(func() error { return n.auth.Run(ctx) })
 	g.Go(func() error { return n.api.Run(ctx) })
-	g.Go(func() error {
-		if err := srv.Serve(n.ln); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	for _, l := range []net.Listener{n.ln, visitors} {
+		g.Go(func() error {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			return nil
+		})
+	}
 	g.Go(func() error {
 		defer stopWork()
+		defer stopNet()
 		<-ctx.Done()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -234,6 +253,8 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) announce(ctx context.Context) error {
 	claimed := event.Subscribe[auth.Claimed](n.bus, 1)
 	defer claimed.Close()
+	moved := event.Subscribe[connectivity.Changed](n.bus, 8)
+	defer moved.Close()
 	p := paths{n.cfg.Dir}
 	if err := os.MkdirAll(p.runtime(), 0o700); err != nil {
 		return err
@@ -242,8 +263,12 @@ func (n *Node) announce(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(p.control())
-	if n.cfg.WantedName != "" {
-		n.log.Warn("names are not there yet, so this PC2 has none", "wanted", n.cfg.WantedName)
+	if n.super != nil && n.wantsName(ctx) { // everything answers, its public address included
+		select {
+		case <-n.net.Tried():
+		case <-time.After(firstTry):
+		case <-ctx.Done():
+		}
 	}
 	if err := n.ready(); err != nil {
 		return err
@@ -257,9 +282,10 @@ func (n *Node) announce(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-claimed.C():
-			if err := n.ready(); err != nil {
-				n.log.Error("ready file still holds the claim code, which is void", "err", err)
-			}
+		case <-moved.C():
+		}
+		if err := n.ready(); err != nil {
+			n.log.Error("the ready file is not true any more: address or claim code have changed", "err", err)
 		}
 	}
 }
@@ -277,13 +303,16 @@ func (n *Node) Ready() Ready {
 	if code := n.auth.ClaimCode().Reveal(); code != "" {
 		r.ClaimCode = &code
 	}
+	r.Name, r.GatewayURL = named(n.net.State())
 	return r
 }
 
 // Status is how the node is now.
 func (n *Node) Status() Status {
 	_, owned := n.auth.Owner()
-	return Status{Running: true, URL: n.URL(), NodeID: n.id.ID().String(), Path: "offline", Owner: owned, Version: Version}
+	s := n.net.State()
+	name, public := named(s)
+	return Status{Running: true, URL: n.URL(), NodeID: n.id.ID().String(), Name: name, PublicURL: public, Path: string(s.Path), Owner: owned, Version: Version}
 }
 
 // URL is where this PC's browsers find the page.
@@ -301,6 +330,9 @@ func (n *Node) Close() {
 	n.close.Do(func() {
 		if n.ln != nil {
 			n.ln.Close() // Serve's Shutdown may have closed it
+		}
+		if n.super != nil {
+			n.super.Close()
 		}
 		if n.content != nil {
 			n.content.Close() // gives a folder back, no more

@@ -1,0 +1,208 @@
+package connectivity
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"pc2/backend/boson"
+	"pc2/backend/fault"
+	"pc2/backend/names"
+	"pc2/backend/store"
+)
+
+var (
+	// ErrNoSuperNode: nothing answers where the super node should be.
+	ErrNoSuperNode = fault.New(fault.Unavailable, "service_unavailable", "The super node does not answer. Names can be changed when it does.")
+	// ErrOff: this node belongs to no network that gives names.
+	ErrOff = fault.New(fault.Unavailable, "service_unavailable", "This PC2 is set up without a super node, so it cannot have a name.")
+)
+
+// held is the name that this node has or wants, as settings keep it.
+type held struct {
+	Name      string `json:"name"`
+	Seq       int64  `json:"seq"`        // of the last claim that went out
+	SuperNode string `json:"super_node"` // where it holds; "": nowhere yet
+	URL       string `json:"url"`
+}
+
+const settingsKey = "name"
+
+func (l *Ladder) load(ctx context.Context) (h held, err error) {
+	var raw string
+	err = l.db.Read(ctx).QueryRow("SELECT value FROM settings WHERE key = ?", settingsKey).Scan(&raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return held{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(raw), &h)
+	}
+	return h, err
+}
+
+func (l *Ladder) save(ctx context.Context, h held) error {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	return l.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec("INSERT INTO settings (key, value, updated_at) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+			settingsKey, string(b), time.Now().UnixMilli())
+		return err
+	})
+}
+
+// Register claims a name at the super node in use, gives up the one before, and
+// has it spoken for by this node's relay device. The name holds when it returns.
+func (l *Ladder) Register(ctx context.Context, name names.Name) (State, error) {
+	if len(l.super) == 0 {
+		return State{}, ErrOff
+	}
+	l.claiming.Lock()
+	defer l.claiming.Unlock()
+	h, err := l.load(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("read the name: %w", err)
+	}
+	before := h.Name
+	if err := l.claim(ctx, &h, names.Register, name, l.current()); err != nil {
+		return State{}, err
+	}
+	if old, err := names.Parse(before); err == nil && old != name {
+		// One that stays with us hurts nobody and can be given up later.
+		again := h
+		if err := l.claim(ctx, &again, names.Release, old, l.current()); err != nil {
+			l.log.Warn("the name before was not given up", "name", old, "err", err)
+		} else {
+			h.Seq = again.Seq
+		}
+		h.Name = name.String()
+		if err := l.save(ctx, h); err != nil {
+			return State{}, err
+		}
+	}
+	l.set(func(s *State) { s.Name, s.URL, s.Trouble = h.Name, h.URL, "" })
+	l.Reconnect()
+	return l.State(), nil
+}
+
+// claim signs, sends and remembers. The seq is kept before the claim leaves:
+// whatever happens then, the next one is above it.
+func (l *Ladder) claim(ctx context.Context, h *held, op names.Op, name names.Name, at *target) error {
+	for try := 0; ; try++ {
+		now := time.Now()
+		h.Seq = max(h.Seq+1, now.UnixMilli())
+		if err := l.save(ctx, *h); err != nil {
+			return fmt.Errorf("keep the name: %w", err)
+		}
+		c, err := names.Sign(l.key, names.Claim{Op: op, Name: name, Device: at.device.ID(), SuperNode: at.ID, Seq: h.Seq, Time: now})
+		if err != nil {
+			return err
+		}
+		answer, err := l.post(ctx, at.Gateway+"/api/register", c.JSON())
+		if f := fault.As(err); f != nil && f.Code == "seq_stale" && try == 0 {
+			if seq, ok := f.Fields["seq"].(int64); ok { // a restored node: its settings are older than its claims
+				h.Seq = seq
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if op == names.Register {
+			h.Name, h.SuperNode, h.URL = name.String(), at.ID.String(), answer.URL
+		}
+		return l.save(ctx, *h)
+	}
+}
+
+type answer struct {
+	URL     string `json:"url"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Seq     int64  `json:"seq"`
+}
+
+// post sends a claim. What the super node refuses is a fault with its code.
+func (l *Ladder) post(ctx context.Context, address string, body []byte) (a answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return a, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := l.http.Do(req)
+	if err != nil {
+		return a, ErrNoSuperNode.Because(err)
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a); err != nil {
+		return a, ErrNoSuperNode.Because(fmt.Errorf("status %d: %w", res.StatusCode, err))
+	}
+	kinds := map[int]fault.Kind{400: fault.Invalid, 401: fault.Unauthenticated, 403: fault.Denied, 404: fault.NotFound, 409: fault.Conflict, 429: fault.Limited}
+	switch kind := kinds[res.StatusCode]; {
+	case res.StatusCode == http.StatusOK:
+		return a, checkURL(a.URL)
+	case kind != fault.Unknown && len(a.Code) < 64:
+		f := fault.New(kind, a.Code, a.Message)
+		if a.Seq > 0 {
+			f = f.With("seq", a.Seq)
+		}
+		return a, f
+	}
+	return a, ErrNoSuperNode.Because(fmt.Errorf("status %d", res.StatusCode))
+}
+
+// checkURL: what becomes our address must be one.
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if s != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
+		return ErrNoSuperNode.Because(fmt.Errorf("address %q", s))
+	}
+	return nil
+}
+
+// Available asks the super node whether a name can be had.
+func (l *Ladder) Available(ctx context.Context, name names.Name) (bool, error) {
+	if len(l.super) == 0 {
+		return false, ErrOff
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.current().Gateway+"/api/available?username="+name.String(), nil)
+	if err != nil {
+		return false, err
+	}
+	res, err := l.http.Do(req)
+	if err != nil {
+		return false, ErrNoSuperNode.Because(err)
+	}
+	defer res.Body.Close()
+	var a struct {
+		Available bool `json:"available"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a); err != nil || res.StatusCode != http.StatusOK {
+		return false, ErrNoSuperNode.Because(errors.Join(err, fmt.Errorf("status %d", res.StatusCode)))
+	}
+	return a.Available, nil
+}
+
+// target is a super node and the key that this node shows to it.
+type target struct {
+	SuperNode
+	device boson.DeviceKey
+}
+
+// Has says whether this node has a name from an earlier run.
+func (l *Ladder) Has(ctx context.Context) bool {
+	h, err := l.load(ctx)
+	return err == nil && h.Name != ""
+}

@@ -1,0 +1,316 @@
+package connectivity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"pc2/backend/boson"
+	"pc2/backend/boson/activeproxy"
+	"pc2/backend/event"
+	"pc2/backend/fault"
+	"pc2/backend/names"
+	"pc2/backend/store"
+)
+
+// SuperNode is one that lends a way in.
+type SuperNode struct {
+	ID      boson.ID
+	Peer    boson.ID // key of its relay
+	Relay   string   // host:port
+	Gateway string   // where names are registered: http(s)://host[:port]
+}
+
+// Config of a Ladder. Key and DB are required; without super nodes it stays offline.
+type Config struct {
+	Key        boson.Key
+	SuperNodes []SuperNode
+	Want       string // name to claim at the start if it is not this node's yet; "": none
+	DB         *store.DB
+	Bus        *event.Bus
+	Log        *slog.Logger
+}
+
+// Ladder keeps the node reachable. It is the net.Listener of its visitors.
+type Ladder struct {
+	key   boson.Key
+	super []*target
+	want  string
+	db    *store.DB
+	bus   *event.Bus
+	log   *slog.Logger
+	http  *http.Client
+
+	claiming sync.Mutex // one claim at a time; its seq is read, raised and kept
+	conns    chan net.Conn
+	again    chan struct{} // of length 1: do not wait, connect now
+	done     chan struct{}
+	close    sync.Once
+
+	mu    sync.Mutex
+	state State
+	at    int              // index of the super node in use
+	lost  map[*target]bool // where the name has to be claimed again
+	tried chan struct{}
+	first sync.Once
+}
+
+// New returns a ladder; it starts nothing.
+func New(cfg Config) *Ladder {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Bus == nil {
+		cfg.Bus = event.New()
+	}
+	l := &Ladder{
+		key: cfg.Key, want: cfg.Want, db: cfg.DB, bus: cfg.Bus, log: cfg.Log.With("part", "connectivity"),
+		// No proxy from the environment and no redirects: a claim goes where it is addressed.
+		http:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		conns: make(chan net.Conn), again: make(chan struct{}, 1), done: make(chan struct{}), tried: make(chan struct{}),
+	}
+	for _, s := range cfg.SuperNodes {
+		l.super = append(l.super, &target{SuperNode: s, device: cfg.Key.RelayDevice(s.Peer)})
+	}
+	l.lost = map[*target]bool{}
+	l.state = State{Path: Offline, Since: time.Now()}
+	l.state.Sentence = l.state.sentence()
+	return l
+}
+
+// State is how the node is reached now.
+func (l *Ladder) State() State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// Tried is closed when the first attempt to be reachable has ended, well or not.
+func (l *Ladder) Tried() <-chan struct{} { return l.tried }
+
+func (l *Ladder) current() *target {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.super[l.at]
+}
+
+// set changes the state and tells of it.
+func (l *Ladder) set(change func(*State)) {
+	l.mu.Lock()
+	before := l.state
+	change(&l.state)
+	if l.state.Path != before.Path {
+		l.state.Since = time.Now()
+	}
+	l.state.Sentence = l.state.sentence()
+	after := l.state
+	l.mu.Unlock()
+	if after != before {
+		l.log.Info("reachability", "path", after.Path, "name", after.Name, "url", after.URL, "trouble", after.Trouble)
+		event.Publish(l.bus, Changed{after})
+	}
+}
+
+// Reconnect tries now instead of at the end of the pause.
+func (l *Ladder) Reconnect() {
+	select {
+	case l.again <- struct{}{}:
+	default:
+	}
+}
+
+// Accept returns the next visitor's connection; it implements net.Listener.
+func (l *Ladder) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept; Run ends by its context.
+func (l *Ladder) Close() error {
+	l.close.Do(func() { close(l.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *Ladder) Addr() net.Addr { return addr{} }
+
+type addr struct{}
+
+func (addr) Network() string { return "connectivity" }
+func (addr) String() string  { return "visitors through a super node" }
+
+const (
+	failuresBeforeNext = 3
+	pauseFirst         = 300 * time.Millisecond
+	pauseShort         = 5 * time.Second // for the first minutes: a super node restarts
+	pauseLong          = time.Minute
+	manyFailures       = 40
+)
+
+// Run keeps the node reachable until ctx ends.
+func (l *Ladder) Run(ctx context.Context) error {
+	defer l.Close()
+	defer l.first.Do(func() { close(l.tried) })
+	if len(l.super) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	for failures := 0; ctx.Err() == nil; {
+		online, err := l.attempt(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if online {
+			failures = 0
+		}
+		failures++
+		l.log.Debug("not reachable", "failures", failures, "err", err)
+		l.set(func(s *State) {
+			s.Path, s.Relay = Offline, ""
+			if code := fault.CodeOf(err); fault.As(err) != nil {
+				s.Trouble = code
+			}
+		})
+		l.first.Do(func() { close(l.tried) })
+		if failures%failuresBeforeNext == 0 {
+			l.next()
+		}
+		l.pause(ctx, failures, err)
+	}
+	l.set(func(s *State) { s.Path, s.Relay = Offline, "" })
+	return nil
+}
+
+func (l *Ladder) next() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = (l.at + 1) % len(l.super)
+}
+
+// pause waits before the next attempt: longer each time, never at the same
+// moment as every other node that lost the same super node.
+func (l *Ladder) pause(ctx context.Context, failures int, err error) {
+	limit := pauseShort
+	if failures > manyFailures || errors.Is(err, errNameless) {
+		limit = pauseLong
+	}
+	d := min(pauseFirst<<min(failures-1, 10), limit)
+	t := time.NewTimer(d/2 + rand.N(d/2+1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.again:
+	case <-ctx.Done():
+	}
+}
+
+// errNameless: without a name there is nothing that a visitor could open.
+var errNameless = errors.New("this node has no name")
+
+// attempt claims the name where it does not hold yet and keeps a relay session
+// until it ends. online says whether there was one.
+func (l *Ladder) attempt(ctx context.Context) (online bool, err error) {
+	at := l.current()
+	l.set(func(s *State) { s.SuperNode, s.Gateway = at.ID, at.Gateway })
+	if err := l.settle(ctx, at); err != nil {
+		return false, err
+	}
+	client, err := activeproxy.NewClient(activeproxy.ClientConfig{
+		Relay: at.Relay, Peer: at.Peer, Device: at.device, User: l.key.ID(), Log: l.log,
+		OnState: func(s activeproxy.State) {
+			if s.Phase == activeproxy.Online {
+				online = true
+				l.set(func(st *State) { st.Path, st.Relay, st.Trouble = Relay, at.Relay, "" })
+				l.first.Do(func() { close(l.tried) })
+			}
+		},
+	})
+	if err != nil {
+		return false, err
+	}
+	var pump sync.WaitGroup
+	pump.Go(func() { l.take(client) })
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = client.Run(ctx)
+	client.Close()
+	pump.Wait()
+	if errors.Is(err, activeproxy.ErrRefused) {
+		l.forget(at) // the relay knows no name of ours: claim it again
+	}
+	return online, err
+}
+
+// take hands the client's visitors on.
+func (l *Ladder) take(client *activeproxy.Client) {
+	for {
+		c, err := client.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case l.conns <- c:
+		case <-l.done:
+			c.Close()
+			return
+		}
+	}
+}
+
+// settle sees to it that the name holds at the super node.
+func (l *Ladder) settle(ctx context.Context, at *target) error {
+	l.claiming.Lock()
+	defer l.claiming.Unlock()
+	h, err := l.load(ctx)
+	if err != nil {
+		return err
+	}
+	want := h.Name
+	if l.want != "" {
+		want = l.want
+	}
+	if want == "" {
+		l.set(func(s *State) { s.Name, s.URL = "", "" })
+		return errNameless
+	}
+	name, err := names.Parse(want)
+	if err != nil {
+		l.want = "" // it will not get better
+		return err
+	}
+	if h.Name != name.String() || h.SuperNode != at.ID.String() || l.forgotten(at) {
+		if err := l.claim(ctx, &h, names.Register, name, at); err != nil {
+			if code := fault.CodeOf(err); code == "name_taken" && l.want != "" {
+				l.want = "" // what we had before, if anything, stays ours
+			}
+			return err
+		}
+		l.remember(at)
+	}
+	l.set(func(s *State) { s.Name, s.URL, s.Trouble = h.Name, h.URL, "" })
+	return nil
+}
+
+func (l *Ladder) forget(at *target)   { l.mark(at, true) }
+func (l *Ladder) remember(at *target) { l.mark(at, false) }
+
+func (l *Ladder) mark(at *target, lost bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost[at] = lost
+}
+
+func (l *Ladder) forgotten(at *target) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost[at]
+}

@@ -5,14 +5,14 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X pc2/backend/node.Version=$(VERSION)
+LDFLAGS := -s -w -X pc2/backend/node.Version=$(VERSION) -X main.version=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
 ## Use
 
-run: node ## build and start PC2 on this PC, with the local network profile (DATA=folder, LISTEN=host:port)
-	exec out/pc2d serve --profile local $(if $(DATA),--data '$(DATA)') $(if $(LISTEN),--listen '$(LISTEN)')
+run: node ## build and start PC2 on this PC, with the local network profile (DATA=folder, LISTEN=host:port, NAME=alice)
+	exec out/pc2d serve --profile local --name '$(or $(NAME),alice)' $(if $(DATA),--data '$(DATA)') $(if $(LISTEN),--listen '$(LISTEN)')
 
 ## Build
 
@@ -20,6 +20,9 @@ ui: frontend/dist/index.html ## build the page
 
 node: ui ## build out/pc2d, the node without a window
 	$(GOBUILD) -o out/pc2d ./backend/cmd/pc2d
+
+super: ## build out/pc2super, the super node
+	$(GOBUILD) -o out/pc2super ./backend/cmd/pc2super
 
 app: ui ## build out/PC2, the desktop program (its core; the window has its own issue)
 	$(GOBUILD) -o out/PC2 ./app
@@ -78,4 +81,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node app dev test race fuzz torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app dev test race fuzz torture bench lint vuln screenshots setup clean help

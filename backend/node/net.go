@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"strconv"
@@ -26,9 +28,12 @@ func (n *Node) newNet(ctx context.Context) error {
 	switch {
 	case p.Name == local || p.Name == "":
 		// Loopback alone: nothing of this profile leaves the PC.
-		var err error
+		key, err := superKey(n.id.Key())
+		if err != nil {
+			return err
+		}
 		n.super, err = supernode.New(ctx, supernode.Config{
-			Dir: paths{n.cfg.Dir}.super(), Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0", Version: Version, Log: n.cfg.Log,
+			Key: &key, Dir: paths{n.cfg.Dir}.super(), Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0", Version: Version, Log: n.cfg.Log,
 		})
 		if err != nil {
 			return fmt.Errorf("the super node of profile local: %w", err)
@@ -52,6 +57,17 @@ func (n *Node) newNet(ctx context.Context) error {
 	}
 	n.net = connectivity.New(cfg)
 	return nil
+}
+
+// superKey is the key of the super node in this process. It comes from the
+// node's, so that no key lies in clear on the disk.
+func superKey(node boson.Key) (boson.Key, error) {
+	seed := node.Seed()
+	b, err := hkdf.Key(sha256.New, seed[:], nil, "pc2 local super node v1", len(seed))
+	if err != nil {
+		return boson.Key{}, err
+	}
+	return boson.KeyFromSeed(boson.Seed(b)), nil
 }
 
 // wantsName says whether there is a name that a start has to wait for.

@@ -8,9 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"pc2/backend/supernode"
 )
 
 // away is a browser that reaches the node only through gateway and relay: it
@@ -122,5 +126,135 @@ func TestNameThatCannotBeHad(t *testing.T) {
 			t.Errorf("%s: %+v", name, p.ready)
 		}
 		p.stop(t)
+	}
+}
+
+// The super node goes and comes back: the node is reachable again within seconds,
+// a download that was cut goes on by range, an upload that was cut left nothing.
+func TestSuperNodeRestarts(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	var super *supernode.SuperNode
+	var ended chan error
+	begin := func() context.CancelFunc {
+		t.Helper()
+		var err error
+		super, err = supernode.New(t.Context(), supernode.Config{Dir: home, Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ended = make(chan error, 1)
+		go func() { ended <- super.Run(ctx) }()
+		return cancel
+	}
+	end := func(cancel context.CancelFunc) {
+		t.Helper()
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("the super node does not stop")
+		}
+	}
+	cancel := begin()
+	at := super.Ready()
+	host, port, err := net.SplitHostPort(at.ProxyAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := filepath.Join(t.TempDir(), "profile.json")
+	if err := os.WriteFile(profile, fmt.Appendf(nil, `{"domain":"localhost","scheme":"http","super_nodes":[{"id":%q,"host":%q,"proxy_port":%s,"gateway":%q}]}`, at.NodeID, host, port, at.GatewayURL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startWith(t, Flags{Data: dir, Name: "carol", Profile: profile})
+	token := p.claim(t)
+	address := "http://carol.localhost:" + at.HTTPAddr[strings.LastIndex(at.HTTPAddr, ":")+1:]
+	c := away(t, address)
+	ask := func(method, path string, body io.Reader, header ...string) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(t.Context(), method, address+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		for i := 0; i+1 < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		return c.Do(req)
+	}
+	reachable := func() time.Duration {
+		t.Helper()
+		began := time.Now()
+		for time.Since(began) < 30*time.Second {
+			if res, err := ask("GET", "/health", nil); err == nil {
+				res.Body.Close()
+				if res.StatusCode == 200 {
+					return time.Since(began)
+				}
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Fatalf("not reachable\n%s", tail(p.out.String()))
+		return 0
+	}
+	reachable()
+	const size = 64 << 20
+	want := make([]byte, size)
+	(&counter{}).Read(want)
+	if code, b := (browser{t, p.url, token}).write("big", bytes.NewReader(want)); code != 200 {
+		t.Fatal(code, string(b))
+	}
+	down, err := ask("GET", "/read?path=~/big", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 1<<20)
+	if _, err := io.ReadFull(down.Body, got); err != nil {
+		t.Fatal(err)
+	}
+	feed, pipe := io.Pipe()
+	up := make(chan error, 1)
+	go func() {
+		res, err := ask("PUT", "/write?path=~/half", feed)
+		if err == nil {
+			res.Body.Close()
+			err = fmt.Errorf("status %d", res.StatusCode)
+		}
+		up <- err
+	}()
+	pipe.Write(want[:3<<20])
+	end(cancel)
+	rest, err := io.ReadAll(down.Body)
+	down.Body.Close()
+	if err == nil && len(rest)+len(got) < size {
+		t.Fatal("a download that was cut looks whole")
+	}
+	got = append(got, rest...)
+	pipe.CloseWithError(io.ErrUnexpectedEOF)
+	if err := <-up; err == nil {
+		t.Fatal("an upload that was cut was answered")
+	}
+	cancel = begin()
+	defer func() { end(cancel) }()
+	t.Logf("reachable again after %v", reachable())
+	if len(got) < size {
+		res, err := ask("GET", "/read?path=~/big", nil, "Range", fmt.Sprintf("bytes=%d-", len(got)), "If-Range", down.Header.Get("ETag"))
+		if err != nil || res.StatusCode != 206 {
+			t.Fatal(res, err)
+		}
+		rest, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, rest...)
+	}
+	if !bytes.Equal(got, want) {
+		t.Fatal("the download is not what is stored")
+	}
+	if code, _ := (browser{t, p.url, token}).do("GET", "/stat?path=~/half", nil); code != 404 {
+		t.Fatal("half an upload is there:", code)
 	}
 }

@@ -26,9 +26,12 @@ func Serve(ctx context.Context, f Flags, ui fs.FS, out, log io.Writer) error {
 }
 
 func welcome(out io.Writer, r Ready) {
-	if r.ClaimCode == nil {
-		fmt.Fprintf(out, "\n  Your PC2 is ready:  %s\n\n", r.URL)
-		return
+	open, first := r.URL, ""
+	if r.ClaimCode != nil {
+		open, first = r.URL+"/#claim="+*r.ClaimCode, " It has no owner yet. Open this address to make it yours:"
 	}
-	fmt.Fprintf(out, "\n  Your PC2 is ready. It has no owner yet. Open this address to make it yours:\n\n      %s/#claim=%s\n\n", r.URL, *r.ClaimCode)
+	fmt.Fprintf(out, "\n  Your PC2 is ready.%s\n\n      %s\n\n", first, open)
+	if r.GatewayURL != nil {
+		fmt.Fprintf(out, "  From outside it is %s\n\n", *r.GatewayURL)
+	}
 }

@@ -11,7 +11,8 @@
 // New opens everything and listens; Run serves until ctx ends. A relay session
 // is granted to the devices that a registered name names.
 //
-// The folder holds key (the Ed25519 seed, 64 hex digits, 0600), names.db and
+// The folder holds key (the Ed25519 seed, 64 hex digits, 0600, unless Config has
+// one), names.db and
 // ports.json: the ports that were chosen when an address said port 0, so that the
 // next start has the same. One that is taken meanwhile is replaced.
 package supernode

@@ -28,11 +28,12 @@ const isWindows = runtime.GOOS == "windows"
 // Config of a super node. Dir, Domain, HTTP and Proxy are required.
 type Config struct {
 	Dir        string
-	Domain     string // names live below it
-	Scheme     string // of public addresses: https (default) or http
-	PublicHost string // host of the relay's endpoints, as nodes' visitors see it; "": the one that a node reached
-	HTTP       string // host:port of the web gateway; port 0: a free one, kept
-	Proxy      string // host:port of the relay; port 0: a free one, kept
+	Key        *boson.Key // nil: the one in Dir, made at first
+	Domain     string     // names live below it
+	Scheme     string     // of public addresses: https (default) or http
+	PublicHost string     // host of the relay's endpoints, as nodes' visitors see it; "": the one that a node reached
+	HTTP       string     // host:port of the web gateway; port 0: a free one, kept
+	Proxy      string     // host:port of the relay; port 0: a free one, kept
 	Ports      activeproxy.PortRange
 	OpenRelay  bool // a relay session for any device
 	Version    string
@@ -74,7 +75,9 @@ func New(ctx context.Context, cfg Config) (_ *SuperNode, err error) {
 		s.lock = nil
 		return nil, errors.Join(err, fmt.Errorf("another super node is running on %s", cfg.Dir))
 	}
-	if s.key, err = loadKey(filepath.Join(cfg.Dir, "key")); err != nil {
+	if cfg.Key != nil {
+		s.key = *cfg.Key
+	} else if s.key, err = loadKey(filepath.Join(cfg.Dir, "key")); err != nil {
 		return nil, fmt.Errorf("super node's key: %w", err)
 	}
 	if s.db, err = store.Open(ctx, store.Config{Path: filepath.Join(cfg.Dir, "names.db"), Readers: 2, Schema: names.Migrations(), Spare: true, Log: cfg.Log}); err != nil {

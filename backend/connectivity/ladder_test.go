@@ -1,0 +1,292 @@
+package connectivity_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pc2/backend/boson"
+	"pc2/backend/boson/activeproxy"
+	"pc2/backend/connectivity"
+	"pc2/backend/event"
+	"pc2/backend/fault"
+	"pc2/backend/names"
+	"pc2/backend/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func key(n byte) boson.Key { return boson.KeyFromSeed(boson.Seed{n, 7}) }
+
+// super is a super node: the real registry and the real relay, and a register
+// route as the gateway has it.
+type super struct {
+	id       boson.ID
+	registry *names.Registry
+	relay    *activeproxy.Server
+	url      string
+	proxy    string
+	down     func() // once
+}
+
+func newSuper(t *testing.T, n byte) *super {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "names.db"), Schema: names.Migrations()})
+	check(err)
+	s := &super{id: key(n).ID()}
+	s.registry = names.NewRegistry(names.Config{Store: names.NewSQLite(db), Self: s.id})
+	s.relay, err = activeproxy.NewServer(activeproxy.ServerConfig{Key: key(n), Host: "127.0.0.1", Bind: "127.0.0.1", Authorize: func(device, _ boson.ID) error {
+		ok, err := s.registry.Admits(context.Background(), device)
+		if err == nil && !ok {
+			err = io.EOF
+		}
+		return err
+	}})
+	check(err)
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	relay, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	s.url, s.proxy = "http://"+web.Addr().String(), relay.Addr().String()
+	srv := &http.Server{Handler: http.HandlerFunc(s.serve)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go srv.Serve(web)
+	go func() { ended <- s.relay.Run(ctx, relay) }()
+	closed := false
+	s.down = func() {
+		if closed {
+			return
+		}
+		closed = true
+		cancel()
+		srv.Close()
+		<-ended
+	}
+	t.Cleanup(func() { s.down(); db.Close() })
+	return s
+}
+
+func netAddr(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }
+
+func (s *super) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.URL.Path != "/api/register" {
+		http.NotFound(w, r)
+		return
+	}
+	rec, err := s.registry.Apply(r.Context(), body, netAddr(r))
+	f := fault.As(err)
+	switch {
+	case err == nil:
+		io.WriteString(w, `{"success":true,"url":"http://`+rec.Name.String()+`.test"}`)
+	case f != nil && f.Kind == fault.Conflict:
+		w.WriteHeader(http.StatusConflict)
+		seq, _ := f.Fields["seq"].(int64)
+		fmt.Fprintf(w, `{"code":%q,"message":"no","seq":%d}`, f.Code, seq)
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"code":"name_invalid","message":"no"}`)
+	}
+}
+
+func (s *super) config() connectivity.SuperNode {
+	return connectivity.SuperNode{ID: s.id, Peer: s.id, Relay: s.proxy, Gateway: s.url}
+}
+
+func (s *super) has(t *testing.T, name string) *names.Record {
+	t.Helper()
+	n, err := names.Parse(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.registry.Lookup(t.Context(), n)
+	if err != nil {
+		return nil
+	}
+	return &r
+}
+
+func database(t *testing.T) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "pc2.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// climb runs a ladder until the test ends or stop is called.
+func climb(t *testing.T, cfg connectivity.Config) (l *connectivity.Ladder, stop func()) {
+	t.Helper()
+	l = connectivity.New(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	done := false
+	stop = func() {
+		if done {
+			return
+		}
+		done = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return l, stop
+}
+
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: ", what)
+		}
+	}
+}
+
+func TestNameAndVisitors(t *testing.T) {
+	s, bus := newSuper(t, 1), event.New()
+	changes := event.Subscribe[connectivity.Changed](bus, 100)
+	db := database(t)
+	l, stop := climb(t, connectivity.Config{Key: key(50), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "Alice", DB: db, Bus: bus})
+	<-l.Tried()
+	st := l.State()
+	if st.Path != connectivity.Relay || st.Name != "alice" || st.URL != "http://alice.test" || !strings.Contains(st.Sentence, s.proxy) {
+		t.Fatalf("%+v", st)
+	}
+	rec := s.has(t, "alice")
+	if rec == nil || rec.Node != key(50).ID() || rec.Device != key(50).RelayDevice(s.id).ID() {
+		t.Fatal(rec)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.Copy(c, c)
+			c.Close()
+		}
+	}()
+	c, err := s.relay.DialDevice(t.Context(), rec.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, "hello")
+	b := make([]byte, 5)
+	if _, err := io.ReadFull(c, b); err != nil || string(b) != "hello" {
+		t.Fatal(string(b), err)
+	}
+	c.Close()
+
+	bob, _ := names.Parse("bob")
+	if st, err := l.Register(t.Context(), bob); err != nil || st.Name != "bob" {
+		t.Fatal(st, err)
+	}
+	if s.has(t, "alice") != nil || s.has(t, "bob") == nil {
+		t.Fatal("the old name is still held, or the new one is not")
+	}
+	stop()
+	if last := l.State(); last.Path != connectivity.Offline {
+		t.Fatalf("%+v", last)
+	}
+	changes.Close()
+	n := 0
+	for range changes.C() {
+		n++
+	}
+	if n < 3 {
+		t.Fatalf("%d changes were told", n)
+	}
+	// The next start has the name without being told.
+	l, _ = climb(t, connectivity.Config{Key: key(50), SuperNodes: []connectivity.SuperNode{s.config()}, DB: db})
+	<-l.Tried()
+	if st := l.State(); st.Name != "bob" || st.Path != connectivity.Relay {
+		t.Fatalf("%+v", st)
+	}
+}
+
+func TestTakenNameLeavesTheNodeNameless(t *testing.T) {
+	s := newSuper(t, 2)
+	first, _ := climb(t, connectivity.Config{Key: key(51), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t)})
+	<-first.Tried()
+	second, _ := climb(t, connectivity.Config{Key: key(52), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t)})
+	<-second.Tried()
+	if st := second.State(); st.Name != "" || st.Trouble != "name_taken" || st.Path != connectivity.Offline || !strings.Contains(st.Sentence, "another PC2") {
+		t.Fatalf("%+v", st)
+	}
+	alice, _ := names.Parse("alice")
+	if _, err := second.Register(t.Context(), alice); fault.CodeOf(err) != "name_taken" {
+		t.Fatal(err)
+	}
+	carol, _ := names.Parse("carol")
+	if _, err := second.Register(t.Context(), carol); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "reachable as carol", func() bool { st := second.State(); return st.Path == connectivity.Relay && st.Name == "carol" })
+}
+
+// When a super node is gone, the next one takes over, name and all.
+func TestFailover(t *testing.T) {
+	a, b := newSuper(t, 3), newSuper(t, 4)
+	l, _ := climb(t, connectivity.Config{Key: key(53), SuperNodes: []connectivity.SuperNode{a.config(), b.config()}, Want: "alice", DB: database(t)})
+	<-l.Tried()
+	if st := l.State(); st.SuperNode != a.id || st.Path != connectivity.Relay {
+		t.Fatalf("%+v", st)
+	}
+	a.down()
+	until(t, "reachable through the second", func() bool { st := l.State(); return st.Path == connectivity.Relay && st.SuperNode == b.id })
+	if b.has(t, "alice") == nil {
+		t.Fatal("the second does not know the name")
+	}
+}
+
+// A node that was restored has claims behind it that it does not remember.
+func TestForgottenSeq(t *testing.T) {
+	s := newSuper(t, 5)
+	name, _ := names.Parse("alice")
+	ahead := time.Now().Add(4 * time.Minute)
+	c, err := names.Sign(key(54), names.Claim{Op: names.Register, Name: name, Device: key(9).ID(), SuperNode: s.id, Seq: ahead.UnixMilli(), Time: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.registry.Apply(t.Context(), c.JSON(), netAddr(&http.Request{RemoteAddr: "127.0.0.1:1"})); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := climb(t, connectivity.Config{Key: key(54), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t)})
+	<-l.Tried()
+	if st := l.State(); st.Path != connectivity.Relay {
+		t.Fatalf("%+v", st)
+	}
+}
+
+func TestWithoutSuperNodes(t *testing.T) {
+	l, stop := climb(t, connectivity.Config{Key: key(55), DB: database(t)})
+	name, _ := names.Parse("alice")
+	if _, err := l.Register(t.Context(), name); fault.KindOf(err) != fault.Unavailable {
+		t.Fatal(err)
+	}
+	stop()
+	if _, err := l.Accept(); err != net.ErrClosed {
+		t.Fatal(err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
 	"pc2/backend/auth"
+	"pc2/backend/connectivity"
 	"pc2/backend/event"
 	"pc2/backend/files"
 	"pc2/backend/wallet"
@@ -54,6 +55,7 @@ type live struct {
 	changes *event.Sub[files.Changed]
 	ends    *event.Sub[auth.SessionEnded]
 	asks    *event.Sub[auth.PairRequested]
+	reach   *event.Sub[connectivity.Changed]
 
 	doors     *gates        // places for strangers of one network
 	strangers chan struct{} // and for all of them
@@ -104,6 +106,7 @@ func newLive(s *Server) (*live, error) {
 		changes:   event.Subscribe[files.Changed](s.cfg.Bus, 4096),
 		ends:      event.Subscribe[auth.SessionEnded](s.cfg.Bus, 1024),
 		asks:      event.Subscribe[auth.PairRequested](s.cfg.Bus, 64),
+		reach:     event.Subscribe[connectivity.Changed](s.cfg.Bus, 64),
 		doors:     newGates(maxNeighbours),
 		strangers: make(chan struct{}, maxStrangers),
 		peers:     map[string]*peer{}, seats: map[wallet.Address]int{}, wake: make(chan struct{}, 1),
@@ -151,6 +154,8 @@ func (l *live) run(ctx context.Context) error {
 			h.end(e, time.Now())
 		case r := <-l.asks.C():
 			h.ask(r)
+		case n := <-l.reach.C():
+			h.everybody(say("boson.status", map[string]any{"username": username(n.State), "connectivity": link(n.State)}))
 		case <-l.wake:
 			l.deliver(h)
 		case <-soon.C:
@@ -219,6 +224,7 @@ func (l *live) close(h *hub) {
 	l.changes.Close()
 	l.ends.Close()
 	l.asks.Close()
+	l.reach.Close()
 	late := time.NewTimer(5 * time.Second)
 	defer late.Stop()
 	for l.count() > 0 {

@@ -218,6 +218,13 @@ func (h *hub) ask(r auth.PairRequested) {
 	}
 }
 
+// everybody sends to every page that is signed in.
+func (h *hub) everybody(f frame) {
+	for _, r := range h.rooms {
+		r.send(f)
+	}
+}
+
 // others sends to the user's other sockets.
 func (h *hub) others(p *peer, f frame) {
 	for o := range h.room(p.who.User.Wallet).peers {

@@ -84,7 +84,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 
 func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
 	// temp_store: the journals of savepoints would else become files in /tmp, one a commit.
-	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)", "temp_store(memory)"}
+	// wal_autocheckpoint: 8 MiB, twice the default, since the writer waits for each checkpoint.
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)", "temp_store(memory)", "wal_autocheckpoint(2000)"}
 	if empty {
 		// It has to come before journal_mode, else it is silently off. Later it would
 		// be a write, and opening changes no byte of a database that is up to date.

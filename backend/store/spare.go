@@ -2,8 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"os"
 	"time"
 )
@@ -33,13 +34,22 @@ func (s *spare) hold() {
 		s.held = true
 		return
 	}
-	b := make([]byte, spareSize)
-	rand.Read(b) // bytes that no file system can store in less room
-	if err := os.WriteFile(s.path, b, 0o600); err != nil {
+	if err := fill(s.path, spareSize); err != nil {
 		os.Remove(s.path) // no room now; what was written of it is given back
 		return
 	}
 	s.held = true
+}
+
+// fill writes bytes that no file system can store in less room. It takes them
+// piece by piece: all at once they would stay in the idle program's memory.
+func fill(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{1}), size)
+	return errors.Join(err, f.Close())
 }
 
 // release gives the room up and says whether there was any.

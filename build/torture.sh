@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PC2_KILL9_ROUNDS=${PC2_KILL9_ROUNDS:-200} go test -count=1 -timeout 60m -run TestKill9 -v ./backend/node
+PC2_LARGE_MIB=2048 go test -count=1 -timeout 20m -run TestLargeAway -v ./backend/node
 PC2_TORTURE=1 go test -count=1 -timeout 60m -run Torture -v ./backend/content

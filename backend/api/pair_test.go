@@ -49,7 +49,17 @@ func TestPairStory(t *testing.T) {
 		t.Error("another session was asked")
 	}
 
+	// Over plain http, and not on this PC, a browser does not say where its GET comes from.
+	lan := h.visitor()
 	code := o.post("/auth/pair", map[string]any{}).want(200).text("code")
+	r = lan.post("/auth/pair/redeem", map[string]any{"code": code}, with("Origin", h.url)).want(200)
+	o.post("/auth/pair/"+r.text("request_id")+"/allow", map[string]any{"confirm": r.text("confirm")}).want(200)
+	lan.get("/auth/pair/"+r.text("request_id"), with("Authorization", "Bearer "+r.text("secret"))).want(200)
+	if lan.get("/whoami").want(200).text("username") != o.key.address().String() {
+		t.Fatal("no cookie over plain http")
+	}
+
+	code = o.post("/auth/pair", map[string]any{}).want(200).text("code")
 	r = phone.post("/auth/pair/redeem", map[string]any{"code": code}).want(200)
 	o.post("/auth/pair/"+r.text("request_id")+"/deny", map[string]any{}).want(200)
 	phone.get("/auth/pair/"+r.text("request_id"), with("Authorization", "Bearer "+r.text("secret"))).want(403, "pair_denied")

@@ -111,7 +111,9 @@ func (s *Server) signedIn(c *call, l auth.Login) error {
 	if err := s.cfg.Files.EnsureHome(c.Context(), l.User.Wallet); err != nil {
 		return err
 	}
-	if c.Header.Get("Origin") != "" || c.Header.Get("Sec-Fetch-Site") == "same-origin" { // routes.go let no other page in
+	// routes.go let no other page in. Over plain http a page's own GET says nothing of where it comes
+	// from; the one that gets here showed its secret, in a header that no foreign page can send.
+	if c.Header.Get("Origin") != "" || c.Header.Get("Sec-Fetch-Site") == "same-origin" || c.Method == http.MethodGet {
 		c.setCookie(l.Token, int(time.Until(l.Session.ExpiresAt).Seconds()))
 	}
 	return c.ok(map[string]any{"success": true, "token": l.Token.Reveal(), "expires_at": rfc3339(l.Session.ExpiresAt), "user": s.userInfo(l.Principal, l.Token.Reveal())})

@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import type { Entry } from './files';
+import type { PairRequest } from './pair';
 
 /** What the node says when something changed. Every file event has an id, which a reconnect names. */
 export type FileEvent =
@@ -15,6 +16,8 @@ export interface LiveHandlers {
   event(event: FileEvent): void;
   /** Something changed somewhere; at most four times a second. */
   changed(): void;
+  /** A further browser has entered the code of this session. */
+  asked(question: PairRequest): void;
   reauth(reason: string): void;
 }
 
@@ -66,6 +69,7 @@ export class Live {
     on('item.renamed', (entry) => ({ kind: 'renamed', entry, oldPath: entry.old_path ?? '' }));
     on('item.removed', (p) => ({ kind: 'removed', path: p.path, uid: p.uid, descendantsOnly: p.descendants_only === true }));
 
+    socket.on('pair.requested', (q: PairRequest) => handlers.asked(q));
     socket.on('cache.updated', () => handlers.changed());
   }
 

@@ -1,5 +1,6 @@
 import { whoami } from '../api/auth';
 import { wire } from '../api/http';
+import type { PairRequest } from '../api/pair';
 import { Live, type FileEvent } from '../api/socket';
 import { session } from './session.svelte';
 
@@ -23,6 +24,7 @@ class LiveState {
   #listeners = new Set<Listener>();
   #back = new Set<() => void>();
   #changed = new Set<() => void>();
+  #asked = new Set<(question: PairRequest) => void>();
   #buffer: FileEvent[] = [];
   #flushing = false;
   #probing = false;
@@ -50,6 +52,7 @@ class LiveState {
       refused: () => void this.#refused(),
       event: (e) => this.#take(e),
       changed: () => this.#changed.forEach((fn) => fn()),
+      asked: (q) => this.#asked.forEach((fn) => fn(q)),
       reauth: (reason) => session.ended(reason === 'session_revoked' ? 'session_revoked' : 'session_expired'),
     });
     this.#live.connect();
@@ -80,6 +83,12 @@ class LiveState {
   onChanged(fn: () => void): () => void {
     this.#changed.add(fn);
     return () => this.#changed.delete(fn);
+  }
+
+  /** A further browser wants to be let in by this session. */
+  onAsked(fn: (question: PairRequest) => void): () => void {
+    this.#asked.add(fn);
+    return () => this.#asked.delete(fn);
   }
 
   tryNow(): void {

@@ -1,8 +1,12 @@
 import { dirOf, pathOf, urlOf } from '../api/path';
 import { t } from '../text/en';
 
-/** Where in the page: one folder, written in the address, so that a reload comes back to it. */
+const devices = '/settings/devices';
+
+/** Where in the page: one folder or the devices, written in the address, so that a reload comes back to it. */
 class Place {
+  view = $state<'files' | 'devices'>('files');
+  /** The folder; behind the devices, the one that was open before. */
   path = $state('');
   /** An entry that the list should bring into view, once. */
   wanted = $state.raw<{ path: string; mark: boolean } | null>(null);
@@ -11,7 +15,10 @@ class Place {
   /** Reads the address for this home. Returns the way to stop. */
   start(home: string): () => void {
     this.#home = home;
+    this.path = home;
     const read = () => {
+      this.view = location.pathname === devices ? 'devices' : 'files';
+      if (this.view === 'devices') return;
       this.path = pathOf(location.pathname, home) ?? home;
       const url = urlOf(this.path, home);
       if (location.pathname !== url) history.replaceState(null, '', url);
@@ -22,9 +29,16 @@ class Place {
   }
 
   go(path: string): void {
-    if (path === this.path) return;
+    if (path === this.path && this.view === 'files') return;
     history.pushState(null, '', urlOf(path, this.#home));
     this.path = path;
+    this.view = 'files';
+  }
+
+  toDevices(): void {
+    if (this.view === 'devices') return;
+    history.pushState(null, '', devices);
+    this.view = 'devices';
   }
 
   show(folder: string, entry: string): void {

@@ -1,7 +1,10 @@
 import { logout, whoami, type User } from '../api/auth';
 import { wire, type ApiError } from '../api/http';
 import { setupStatus, type SetupStatus } from '../api/setup';
+import { t } from '../text/en';
 import { keepClaim, takeClaim } from './claim';
+import { takePair } from './pair';
+import { toasts } from './toasts.svelte';
 
 export type Phase = 'booting' | 'unreachable' | 'first-run' | 'sign-in' | 'in';
 export type Reason = 'session_expired' | 'session_revoked' | 'signed_out' | 'wrong_node';
@@ -13,11 +16,20 @@ class Session {
   /** The node, as it tells everybody; null until it was asked. */
   node = $state.raw<SetupStatus | null>(null);
   claim = $state('');
+  /** The code that the address brought, until it is used. */
+  pair = $state('');
   /** Why the sign-in page is shown, when it was not asked for. */
   reason = $state<Reason | null>(null);
 
   constructor() {
     this.claim = takeClaim();
+    this.pair = takePair();
+    // Opened in a window that has the page already, an address with a code loads nothing.
+    addEventListener('hashchange', () => {
+      const code = takePair();
+      if (code !== '') this.pair = code;
+      if (this.phase === 'in') this.#unused();
+    });
     wire.signedOut = (error) => this.ended(reasonOf(error));
   }
 
@@ -35,7 +47,8 @@ class Session {
 
   async #toDoor(): Promise<void> {
     const node = (this.node = await setupStatus());
-    if (!node.needsSetup) this.setClaim('');
+    if (node.needsSetup) this.pair = '';
+    else this.setClaim('');
     this.phase = node.needsSetup ? 'first-run' : 'sign-in';
   }
 
@@ -46,9 +59,16 @@ class Session {
 
   signedIn(user: User): void {
     this.setClaim('');
+    this.#unused();
     this.user = user;
     this.reason = null;
     this.phase = 'in';
+  }
+
+  #unused(): void {
+    if (this.pair === '') return;
+    this.pair = '';
+    toasts.say(t.pairHere.signedIn);
   }
 
   /** The node ended the session. */

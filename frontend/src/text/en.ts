@@ -28,6 +28,12 @@ export const t = {
     yesterday: (clock: string) => `Yesterday ${clock}`,
     day: (day: number, month: number) => `${day} ${months[month]}`,
     dayOf: (day: string, year: number) => `${day} ${year}`,
+    timer: (minutes: number, seconds: string) => `${minutes}:${seconds}`,
+  },
+
+  agent: {
+    browser: 'A browser',
+    on: (browser: string, system: string) => `${browser} on ${system}`,
   },
 
   boot: {
@@ -62,6 +68,8 @@ export const t = {
     system: 'As this device',
     light: 'Light',
     dark: 'Dark',
+    pair: 'Pair a device…',
+    devices: 'Devices and sessions',
     phrase: 'Recovery phrase…',
     signOut: 'Sign out',
     signOutUploading: 'Uploads are still running',
@@ -176,7 +184,7 @@ export const t = {
     forgetYes: 'Remove the key',
     none: 'No key was found in this browser',
     noneHere: 'Use your recovery phrase to make a key here, or install the wallet that you signed in with before.',
-    noneThere: 'Install or unlock the wallet that you signed in with before, then load the page again. Your recovery phrase works at the PC itself.',
+    noneThere: 'Pair this browser with a device that is signed in. Or unlock the wallet that you signed in with before, then load the page again.',
     lost: 'Lost everything?',
     usePhrase: 'Use your recovery phrase',
     atPc: 'at the PC itself.',
@@ -186,6 +194,83 @@ export const t = {
       signed_out: 'You are signed out.',
       wrong_node: 'That key belongs to another PC2 that was here before.',
     },
+  },
+
+  /** Letting a further browser in: this end has the code. */
+  pair: {
+    title: 'Pair a device',
+    enter: 'Scan, or type the code',
+    where: (host: string, action: string) => ['On the new device, open ', host, ' and choose ', action, '.'],
+    onlyHere: 'This address works on this PC only. To pair another device, open your PC2 here at an address that the other device can open, too.',
+    picture: 'Picture of the code for a camera',
+    code: (letters: string) => `Code: ${letters}`,
+    valid: 'Works once, for another ',
+    making: 'Making a code…',
+    number: 'Then pick its number',
+    numberWhat: 'The new device shows a number with two digits. You are asked here which one it is; nothing is opened before you pick it.',
+    waiting: 'Waiting for the new device',
+    failed: 'No code could be made',
+
+    askTitle: 'Which number does it show?',
+    ask: (who: string, where: string) => [who, ` at ${where} wants to sign in. Pick the number that you see on it.`],
+    someone: 'An unknown browser',
+    calls: (name: string) => `It calls itself “${name}”.`,
+    numbers: 'Numbers',
+    deny: 'Deny',
+    note: 'A wrong number denies it. Nothing is opened before you pick.',
+    allowed: (who: string) => `${who} is let in`,
+    denied: (who: string) => `${who} was denied`,
+    wrongTitle: 'Denied: it shows another number',
+    wrong: (who: string, number: string) =>
+      `${who} does not show ${number}, so it was not let in and nothing was opened. Either you picked the wrong number, or it is a device that somebody else holds. If it is yours, make a new code and try again.`,
+    again: 'Make a new code',
+    lateTitle: 'This question is over',
+    late: (who: string) => `It was answered in another window, or its two minutes are over. If ${who} is yours and was not let in, make a new code and try again.`,
+  },
+
+  /** The same from the other end: this browser has nothing yet. */
+  pairHere: {
+    choose: 'Pair with a code',
+    chooseWhat: 'From a device that is already signed in',
+    title: 'Pair this browser',
+    lead: (menu: string) => ['On a device that is signed in, open the menu at the top right, choose ', menu, ' and type its code here.'],
+    scanned: 'The address that you opened brought a code. Continue if it is from a device of your own and you have just made it there.',
+    label: 'Code of ten letters and digits',
+    hint: 'Capitals or not does not matter. O is 0, I and L are 1.',
+    sending: 'One moment…',
+    waitTitle: 'Now look at the other device',
+    waitLead: 'It asks which number this browser shows. Pick this one.',
+    number: (digits: string) => `Number ${digits}`,
+    waiting: 'Waiting, ',
+    left: ' left',
+    others: 'Other ways to sign in',
+    signedIn: 'This browser is signed in already. The code was not used.',
+  },
+
+  devices: {
+    title: 'Devices and sessions',
+    lead: 'Each browser that is signed in to your place on this PC2.',
+    add: 'Pair a device',
+    list: 'Signed in',
+    loading: 'Looking who is signed in',
+    failed: 'The list could not be read',
+    here: 'This one',
+    end: 'Sign out',
+    endOf: (name: string) => `Sign out ${name}`,
+    ended: (name: string) => `${name} is signed out`,
+    endedAlready: (name: string) => `${name} was signed out already`,
+    endOthers: 'Sign out all others',
+    endOthersTitle: (n: number) => `Sign out ${n === 1 ? 'the other browser' : `the other ${n} browsers`}?`,
+    endOthersWhat: 'What they are uploading stops. To come back, each has to sign in with a key or be paired again.',
+    endedOthers: (n: number) => `${n} ${plural(n, 'browser is', 'browsers are')} signed out`,
+    alone: 'No other browser is signed in.',
+    back: 'Back to files',
+    via: { wallet: 'with a key', pair: 'paired' } as Record<string, string | undefined>,
+    since: (when: string) => `since ${when}`,
+    usedNow: 'used in the last minutes',
+    usedMinutes: (n: number) => `used ${n} minutes ago`,
+    used: (when: string) => `used ${when}`,
+    kinds: { web: 'Unknown browser', app: 'App', access_token: 'Access token', api: 'Program', dav: 'Network folder' },
   },
 
   phrase: {
@@ -335,7 +420,15 @@ export const t = {
     claim_invalid: 'This is not the claim code of this PC2. It changes whenever PC2 starts: use the newest.',
     phrase_already_shown: 'The words were shown already.',
     already_claimed: 'This PC2 has an owner already. Sign in instead.',
-    too_many_requests: (s: number) => (s > 0 ? `Too many tries. Wait ${s} ${plural(s, 'second', 'seconds')}, then try again.` : 'Too many tries. Wait a minute, then try again.'),
+    too_many_requests: (s: number) =>
+      s > 90
+        ? `Too many tries. Wait ${Math.ceil(s / 60)} minutes, then try again.`
+        : s > 0
+          ? `Too many tries. Wait ${s} ${plural(s, 'second', 'seconds')}, then try again.`
+          : 'Too many tries. Wait a minute, then try again.',
+    pair_unknown: 'This code is wrong, was used already or is too old. Compare it with the other device, or make a new one there.',
+    pair_denied: 'The other device said no, or another number was picked there. This browser was not let in. To try again, make a new code there.',
+    pair_expired: 'Nobody answered in time. Make a new code on the other device and try again.',
     signature_required: 'The message was not signed. Try again.',
     signature_invalid: 'The signature does not belong to this address. Choose the same account in your wallet and try again.',
     challenge_unknown: 'The message to sign was used already, or your PC2 has restarted. Try again.',

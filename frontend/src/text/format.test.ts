@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exactSize, left, size, sizeOf, when } from './format';
+import { exactSize, left, size, sizeOf, timer, when } from './format';
 
 describe('size', () => {
   it.each([
@@ -31,6 +31,13 @@ describe('left', () => {
     [7300, '2 h left'],
   ])('%d s is %s', (s, text) => expect(left(s)).toBe(text));
 });
+
+it.each([
+  [300, '5:00'],
+  [252, '4:12'],
+  [9, '0:09'],
+  [0, '0:00'],
+])('%d s on a timer is %s', (s, text) => expect(timer(s)).toBe(text));
 
 describe('when', () => {
   const now = new Date(2025, 10, 25, 10, 0);

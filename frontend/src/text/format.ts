@@ -38,6 +38,11 @@ export function left(seconds: number): string {
   return t.format.hoursLeft(Math.round(seconds / 3600));
 }
 
+/** 4:12, for what runs out while one looks at it. */
+export function timer(seconds: number): string {
+  return t.format.timer(Math.floor(seconds / 60), String(seconds % 60).padStart(2, '0'));
+}
+
 const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
 

@@ -2,6 +2,8 @@ import { challenge, login, nodeOf, type User } from '../../api/auth';
 import type { InjectedWallet } from '../../keys/injected';
 import type { Sealed } from '../../keys/seal';
 import type { DeviceWallet } from '../../keys/wallet';
+import { agentName } from '../../text/agent';
+import { t } from '../../text/en';
 
 /** Signing in, whatever holds the key. The code that knows keys is loaded when it is needed. */
 
@@ -115,9 +117,6 @@ export function short(address: string): string {
 }
 
 /** What the list of sessions will call this browser. */
-function deviceName(): string {
-  const ua = navigator.userAgent;
-  const browser = /Edg\//.test(ua) ? 'Edge' : /Firefox\//.test(ua) ? 'Firefox' : /Chrom(e|ium)\//.test(ua) ? 'Chrome' : /Safari\//.test(ua) ? 'Safari' : 'Browser';
-  const system = /Android/.test(ua) ? 'Android' : /iPhone|iPad/.test(ua) ? 'iOS' : /Windows/.test(ua) ? 'Windows' : /Mac OS X/.test(ua) ? 'macOS' : /Linux/.test(ua) ? 'Linux' : '';
-  return system ? `${browser} on ${system}` : browser;
+export function deviceName(): string {
+  return agentName(navigator.userAgent) || t.agent.browser;
 }

@@ -27,16 +27,20 @@ func cpu(b *testing.B) time.Duration {
 func BenchmarkRequests(b *testing.B) {
 	small := bytes.Repeat([]byte("x"), 1<<10)
 	for _, c := range []struct {
-		name string
-		body int
-	}{{"pooled h2c", 0}, {"pooled h2c, 1 KiB up", 1 << 10}, {"h1 connection each, 65 KiB up", 65 << 10}} {
+		name   string
+		body   int
+		behind func(testing.TB, http.Handler) *scene
+	}{
+		{"pooled h2c", 0, plainHome}, {"pooled h2c, 1 KiB up", 1 << 10, plainHome}, {"h1 connection each, 65 KiB up", 65 << 10, plainHome},
+		{"relay, pooled h2c", 0, relayed}, {"relay, h1 connection each, 65 KiB up", 65 << 10, relayed},
+	} {
 		b.Run(c.name, func(b *testing.B) {
-			s := newScene(b)
-			s.home("alice", 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)
 				w.Header().Set("Content-Length", "1024")
 				w.Write(small)
-			}))
+			})
+			s := c.behind(b, h)
 			body := make([]byte, c.body)
 			b.SetParallelism(16)
 			b.ReportAllocs()
@@ -100,14 +104,25 @@ func BenchmarkDirect(b *testing.B) {
 	b.ReportMetric(float64((cpu(b)-began).Microseconds())/float64(b.N), "cpu-µs/req")
 }
 
+// plainHome puts a node behind TCP alone: what the gateway costs without the relay's boxes.
+func plainHome(t testing.TB, h http.Handler) *scene {
+	s := newScene(t)
+	s.home("alice", 1, h)
+	return s
+}
+
 // One GiB each way; the heap must not follow.
 func BenchmarkStream(b *testing.B) {
 	const size = 1 << 30
-	for _, up := range []bool{false, true} {
-		b.Run(fmt.Sprintf("up=%v", up), func(b *testing.B) {
-			s := newScene(b)
+	for _, c := range []struct {
+		name   string
+		up     bool
+		behind func(testing.TB, http.Handler) *scene
+	}{{"down", false, plainHome}, {"up", true, plainHome}, {"relay, down", false, relayed}, {"relay, up", true, relayed}} {
+		up := c.up
+		b.Run(c.name, func(b *testing.B) {
 			chunk := make([]byte, 256<<10)
-			s.home("alice", 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := c.behind(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if up {
 					n, err := io.Copy(io.Discard, r.Body)
 					fmt.Fprint(w, n, err)

@@ -19,6 +19,9 @@
 //	nodes.go     which connection
 //	patience.go  a body may take any time, as long as it moves: 1 minute without a byte ends it
 //
+// Run's listeners let in at most four connections for each request that may be in
+// flight, by address.
+//
 // # Connections to nodes
 //
 //	                                     first bytes on it

@@ -29,7 +29,7 @@ type call struct {
 
 var (
 	errMethod = fault.New(fault.Unsupported, "not_supported", "This method is not served here.")
-	errNoSuch = fault.New(fault.NotFound, "not_found", "There is nothing here.")
+	errNoSuch = fault.New(fault.NotFound, "not_found", "Nothing stands at this address of the super node.")
 )
 
 // status is where fault.Kind meets HTTP.
@@ -107,7 +107,11 @@ func (c *call) fail(err error) {
 		c.w.Header().Set("Retry-After", strconv.Itoa(after))
 	}
 	if c.wantsPage() {
-		c.page(code, c.g.pages.other, view{Title: title(code), Text: f.Msg})
+		v := view{Title: title(code), Text: f.Msg}
+		if f == errNoSuch {
+			v.Front = "/"
+		}
+		c.page(code, c.g.pages.other, v)
 		return
 	}
 	body := maps.Clone(f.Fields)

@@ -26,7 +26,7 @@ func (s *Server) setupStatus(c *call) error {
 	}
 	return c.ok(map[string]any{
 		"success": true, "needsSetup": !owned, "setupComplete": owned, "hasUsername": false, "hasIdentity": true, "hasMnemonic": true,
-		"hasMnemonicBackup": owned, "step": step, "node_name": s.cfg.NodeName, "node_id": s.cfg.Node.String(), "local": c.in == loopback,
+		"hasMnemonicBackup": owned, "step": step, "node_name": s.cfg.NodeName, "node_id": s.cfg.Node.String(), "local": c.in == loopback, "ingress": c.in.String(),
 	})
 }
 

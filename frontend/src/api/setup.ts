@@ -7,6 +7,8 @@ export interface SetupStatus {
   node_id: string;
   /** The request came over loopback: words may be shown and typed here. */
   local: boolean;
+  /** Where the request came in. */
+  ingress: 'loopback' | 'lan' | 'gateway';
 }
 
 export function setupStatus(): Promise<SetupStatus> {

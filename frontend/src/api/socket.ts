@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import type { Entry } from './files';
+import type { Reach } from './network';
 import type { PairRequest } from './pair';
 
 /** What the node says when something changed. Every file event has an id, which a reconnect names. */
@@ -18,6 +19,7 @@ export interface LiveHandlers {
   changed(): void;
   /** A further browser has entered the code of this session. */
   asked(question: PairRequest): void;
+  reach(reach: Reach): void;
   reauth(reason: string): void;
 }
 
@@ -70,6 +72,7 @@ export class Live {
     on('item.removed', (p) => ({ kind: 'removed', path: p.path, uid: p.uid, descendantsOnly: p.descendants_only === true }));
 
     socket.on('pair.requested', (q: PairRequest) => handlers.asked(q));
+    socket.on('boson.status', (p: { connectivity: Reach }) => handlers.reach(p.connectivity));
     socket.on('cache.updated', () => handlers.changed());
   }
 

@@ -1,5 +1,6 @@
 import { whoami } from '../api/auth';
 import { wire } from '../api/http';
+import type { Reach } from '../api/network';
 import type { PairRequest } from '../api/pair';
 import { Live, type FileEvent } from '../api/socket';
 import { session } from './session.svelte';
@@ -24,6 +25,7 @@ class LiveState {
   #listeners = new Set<Listener>();
   #back = new Set<() => void>();
   #changed = new Set<() => void>();
+  #reach = new Set<(reach: Reach) => void>();
   #asked = new Set<(question: PairRequest) => void>();
   #buffer: FileEvent[] = [];
   #flushing = false;
@@ -53,6 +55,7 @@ class LiveState {
       event: (e) => this.#take(e),
       changed: () => this.#changed.forEach((fn) => fn()),
       asked: (q) => this.#asked.forEach((fn) => fn(q)),
+      reach: (r) => this.#reach.forEach((fn) => fn(r)),
       reauth: (reason) => session.ended(reason === 'session_revoked' ? 'session_revoked' : 'session_expired'),
     });
     this.#live.connect();
@@ -83,6 +86,12 @@ class LiveState {
   onChanged(fn: () => void): () => void {
     this.#changed.add(fn);
     return () => this.#changed.delete(fn);
+  }
+
+  /** The world reaches the node in another way, or not any more. */
+  onReach(fn: (reach: Reach) => void): () => void {
+    this.#reach.add(fn);
+    return () => this.#reach.delete(fn);
   }
 
   /** A further browser wants to be let in by this session. */

@@ -14,7 +14,7 @@ const quiet = [
   '--disable-component-update',
   '--disable-sync',
   // A name of a stranger that suddenly points here, for the story of hostile pages; all else is looked up nowhere.
-  '--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+  '--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost',
 ];
 
 export const desktop = { width: 1280, height: 800 };

@@ -8,6 +8,7 @@ import { until, within } from './until';
 
 interface Ready {
   url: string;
+  gateway_url: string | null;
   claim_code: string | null;
   pid: number;
 }
@@ -16,11 +17,15 @@ interface Ready {
 export class Pc2 {
   url = '';
   claim: string | null = null;
+  /** The address that the world knows. */
+  gateway: string | null = null;
   readonly #dir = mkdtempSync(join(tmpdir(), 'pc2-node-'));
   #process: ChildProcess | null = null;
 
-  static async start(): Promise<Pc2> {
-    const pc2 = new Pc2();
+  private constructor(private readonly name: string) {}
+
+  static async start(name = ''): Promise<Pc2> {
+    const pc2 = new Pc2(name);
     await pc2.start('127.0.0.1:0');
     return pc2;
   }
@@ -36,7 +41,7 @@ export class Pc2 {
     const ready = join(this.#dir, 'ready.json');
     rmSync(ready, { force: true });
     const log = openSync(this.logFile, 'a');
-    const child = spawn(program, ['serve', '--data', this.data, '--listen', listen, '--profile', 'local', '--ready-file', ready], {
+    const child = spawn(program, ['serve', '--data', this.data, '--listen', listen, '--profile', 'local', ...(this.name ? ['--name', this.name] : []), '--ready-file', ready], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
@@ -49,6 +54,7 @@ export class Pc2 {
     const told = JSON.parse(readFileSync(ready, 'utf8')) as Ready;
     this.url = told.url;
     this.claim = told.claim_code;
+    this.gateway = told.gateway_url;
   }
 
   /** The address that PC2 prints, as a person copies it. */

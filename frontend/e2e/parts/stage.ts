@@ -14,8 +14,9 @@ export class Stage {
   readonly #browsers: Browser[] = [];
   readonly #windows: Window[] = [];
 
-  async node(): Promise<Pc2> {
-    const node = await Pc2.start();
+  /** A node; with a name it has an address that leads through gateway and relay. */
+  async node(name = ''): Promise<Pc2> {
+    const node = await Pc2.start(name);
     this.#nodes.push(node);
     return node;
   }

@@ -10,8 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
+
+	"pc2/backend/internal/durable"
 )
 
 // Ready is what the ready file holds, for the program that started the node.
@@ -56,26 +57,13 @@ type control struct {
 	PID   int    `json:"pid"`
 }
 
-// replace writes v to file by temporary file and rename, mode 0600. It is synced
-// so that a file with a secret does not come back after it was replaced.
+// replace writes v to file, which is whole at any time. What it says may be secret.
 func replace(file string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", filepath.Base(file), err)
-	}
-	return nil
+	return durable.Replace(file, append(b, '\n'))
 }
 
 // ErrNotRunning: no node answers for the directory.

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"pc2/backend/boson"
+	"pc2/backend/internal/durable"
 )
 
 // loadKey reads the super node's key, or makes it. A file that holds none is
@@ -21,7 +21,7 @@ func loadKey(file string) (boson.Key, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		var seed [32]byte
 		rand.Read(seed[:])
-		if err := replace(file, []byte(hex.EncodeToString(seed[:])+"\n")); err != nil {
+		if err := durable.Replace(file, []byte(hex.EncodeToString(seed[:])+"\n")); err != nil {
 			return boson.Key{}, err
 		}
 		return boson.KeyFromSeed(seed), nil
@@ -34,35 +34,6 @@ func loadKey(file string) (boson.Key, error) {
 		return boson.Key{}, fmt.Errorf("%s holds no key", file)
 	}
 	return boson.KeyFromSeed([32]byte(raw)), nil
-}
-
-// replace writes a file whole or not at all, durably.
-func replace(file string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	return syncFolder(filepath.Dir(file))
-}
-
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !isWindows {
-		d.Close()
-		return err
-	}
-	return d.Close()
 }
 
 // chosen are the ports that this super node had before.
@@ -84,5 +55,5 @@ func writePorts(file string, c chosen) error {
 	if err != nil {
 		return err
 	}
-	return replace(file, append(b, '\n'))
+	return durable.Replace(file, append(b, '\n'))
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pc2/backend/boson/activeproxy"
+	"pc2/backend/internal/durable"
 )
 
 // Flags are the command line of pc2super; the tags are for its parser.
@@ -74,7 +75,7 @@ func Serve(ctx context.Context, f Flags, version string, out, log io.Writer) err
 			return err
 		}
 		if f.ReadyFile != "" {
-			if err := replace(f.ReadyFile, append(ready, '\n')); err != nil {
+			if err := durable.Replace(f.ReadyFile, append(ready, '\n')); err != nil {
 				return fmt.Errorf("write the ready file: %w", err)
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -22,8 +21,6 @@ import (
 	"pc2/backend/names"
 	"pc2/backend/store"
 )
-
-const isWindows = runtime.GOOS == "windows"
 
 // Config of a super node. Dir, Domain, HTTP and Proxy are required.
 type Config struct {

@@ -39,12 +39,13 @@ type Config struct {
 type DB struct {
 	log    *slog.Logger
 	write  *sql.DB   // one connection
-	conn   *sql.Conn // that connection, used by the writer goroutine alone
+	conn   *sql.Conn // that connection, used by the writer alone
 	read   *sql.DB
 	stmts  sync.Map // query -> *sql.Stmt on read
 	jobs   chan *job
+	turn   chan *writer  // holds the writer while nobody writes
 	closed chan struct{} // closed by Close: no new jobs
-	done   chan struct{} // closed when the writer has ended
+	done   chan struct{} // closed after the last round
 	close  sync.Once
 
 	version atomic.Uint64
@@ -53,8 +54,8 @@ type DB struct {
 	broken error // why writes are refused, once they are
 }
 
-// Open opens or creates the database, replays its WAL, migrates it and starts
-// the writer. A database of a newer program is refused (ErrTooNew).
+// Open opens or creates the database, replays its WAL and migrates it. A database
+// of a newer program is refused (ErrTooNew).
 func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -72,13 +73,12 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 
-	db := &DB{log: cfg.Log.With("part", "store"), jobs: make(chan *job, maxBatch), closed: make(chan struct{}), done: make(chan struct{})}
+	db := &DB{log: cfg.Log.With("part", "store"), jobs: make(chan *job, maxBatch), turn: make(chan *writer, 1), closed: make(chan struct{}), done: make(chan struct{})}
 	if err := db.open(ctx, cfg, info.Size() == 0); err != nil {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	w := &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare", wanted: cfg.Spare}}
-	go w.run()
+	db.turn <- &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare", wanted: cfg.Spare}}
 	return db, nil
 }
 
@@ -171,7 +171,12 @@ func (db *DB) Close() error {
 	var err error
 	db.close.Do(func() {
 		close(db.closed)
-		<-db.done
+		w := <-db.turn // for good
+		for len(db.jobs) > 0 {
+			w.round()
+		}
+		close(db.done)
+		w.prepared.close()
 		err = db.closePools()
 	})
 	return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"time"
@@ -315,5 +316,17 @@ func TestVacuumGivesPagesBack(t *testing.T) {
 	db.Close()
 	if fi, _ := os.Stat(path); fi.Size() > 512<<10 {
 		t.Fatalf("file is still %d bytes", fi.Size())
+	}
+}
+
+// Whoever has the writer may end in the midst of its job, as a test does that fails.
+func TestAJobThatEndsItsGoroutine(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	var wg sync.WaitGroup
+	wg.Go(func() { db.Write(context.Background(), func(*store.Tx) error { goruntime.Goexit(); return nil }) })
+	wg.Wait()
+	// What the transaction is like is unknown, but nobody waits for ever.
+	if err := db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, "k") }); err == nil && !has(t, db, "k") {
+		t.Fatal("lost")
 	}
 }

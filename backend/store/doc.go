@@ -11,12 +11,13 @@
 //
 // # Writing
 //
-// One goroutine writes. It takes whatever waits (at most 128 jobs), runs each
-// inside a savepoint of one BEGIN IMMEDIATE … COMMIT, and so pays one WAL sync
-// for all of them; a job that fails is undone alone. A single job needs no savepoint.
+// There is one writer, and whoever calls Write while nobody has it takes its turn
+// with it: runs whatever waits (at most 128 jobs), each inside a savepoint of one
+// BEGIN IMMEDIATE … COMMIT, and so pays one WAL sync for all of them. A job that
+// fails is undone alone. A single job needs no savepoint, and no other goroutine.
 //
 //	Write ─┐
-//	Write ─┼─▶ queue ─▶ writer: BEGIN · savepoint job · … · COMMIT (fsync) ─▶ After hooks ─▶ answers
+//	Write ─┼─▶ queue ─▶ turn: BEGIN · savepoint job · … · COMMIT (fsync) ─▶ After hooks ─▶ answers
 //	Write ─┘
 //
 // A job that the writer has taken is not cancellable: Write waits for its

@@ -32,9 +32,9 @@ type Tx struct {
 }
 
 // Write runs fn in the writer's transaction and waits for the outcome; see the
-// package documentation for the three there are. fn runs on the writer's
-// goroutine and must not call Write. ctx matters only until the writer has
-// taken the job.
+// package documentation for the three there are. fn may run on the goroutine of
+// another Write, and must not call Write itself. ctx matters only until the job
+// is in the queue.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	return db.submit(ctx, &job{fn: fn, done: make(chan struct{})})
 }
@@ -55,20 +55,27 @@ func (db *DB) submit(ctx context.Context, j *job) error {
 	case <-db.closed:
 		return ErrClosed
 	}
-	select {
-	case <-j.done:
-		return j.err
-	case <-db.done: // the writer ended; it may have taken j as its last act
+	for {
 		select {
 		case <-j.done:
 			return j.err
-		default:
-			return ErrClosed
+		case w := <-db.turn: // nobody writes: do it for all who wait
+			func() {
+				defer func() { db.turn <- w }() // also when a job ends its goroutine
+				w.round()
+			}()
+		case <-db.done: // closed; j may have been in the last round
+			select {
+			case <-j.done:
+				return j.err
+			default:
+				return ErrClosed
+			}
 		}
 	}
 }
 
-// writer is the goroutine that writes, and what only it touches.
+// writer is what only the one who writes touches.
 type writer struct {
 	*DB
 	*prepared
@@ -111,48 +118,26 @@ func (p *prepared) close() {
 	}
 }
 
-// run works until Close and then until the queue is empty.
-func (w *writer) run() {
-	defer close(w.done)
-	defer w.prepared.close()
-	w.spare.hold()
-	for {
-		batch := w.take()
-		if batch == nil {
-			return
-		}
-		w.commit(batch)
-		w.again(batch)
-		for _, j := range batch {
-			if j.err == nil {
-				for _, f := range j.after {
-					f()
-				}
-			}
-			close(j.done)
-		}
-		w.spare.hold()
-	}
-}
-
-// take waits for a job and brings along what else waits; nil after Close.
-func (w *writer) take() []*job {
+// round runs the jobs that wait, at most maxBatch, and answers them.
+func (w *writer) round() {
 	var batch []*job
-	select {
-	case j := <-w.jobs:
-		batch = append(batch, j)
-	case <-w.closed:
+	for len(batch) < maxBatch && len(w.jobs) > 0 { // nobody else takes any
+		batch = append(batch, <-w.jobs)
 	}
-	for len(batch) < maxBatch {
-		select {
-		case j := <-w.jobs:
-			batch = append(batch, j)
-			continue
-		default:
+	if len(batch) == 0 {
+		return
+	}
+	w.commit(batch)
+	w.again(batch)
+	for _, j := range batch {
+		if j.err == nil {
+			for _, f := range j.after {
+				f()
+			}
 		}
-		break
+		close(j.done)
 	}
-	return batch
+	w.spare.hold()
 }
 
 // commit runs a batch in one transaction and sets the outcome of each job.
@@ -291,7 +276,7 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 func (tx *Tx) Last(f func(*Tx) error) { tx.last = append(tx.last, f) }
 
 // After registers f to run once this job is committed, in commit order and
-// before Write returns. It runs on the writer's goroutine: it must not block.
+// before Write returns. Everybody who writes waits for it: it must not block.
 func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
 
 // Vacuum gives at most pages free pages back to the disk and returns how many

@@ -1,8 +1,11 @@
+//go:build unix
+
 package activeproxy
 
 import (
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -11,17 +14,20 @@ import (
 )
 
 // cpu is what this process has used.
-func cpu() time.Duration {
+func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// measure reports MB/s and CPU s/GiB of everything: visitor, relay and device.
+// measure reports MB/s and CPU s/GiB of everything in the process: visitor, relay
+// and device.
 func measure(b *testing.B, transfer func(bytes int64)) {
 	const each = 64 << 20
 	transfer(each) // pools, windows
-	start := cpu()
+	start := cpu(b)
 	b.SetBytes(each)
 	b.ResetTimer()
 	n := 0
@@ -29,19 +35,7 @@ func measure(b *testing.B, transfer func(bytes int64)) {
 		transfer(each)
 		n++
 	}
-	b.ReportMetric((cpu()-start).Seconds()/(float64(n)*each/(1<<30)), "cpu-s/GiB")
-}
-
-// pour writes n bytes as a program that serves large files does.
-func pour(w io.Writer, n int64) {
-	buf := make([]byte, 256<<10)
-	for n > 0 {
-		m, err := w.Write(buf[:min(n, int64(len(buf)))])
-		if err != nil {
-			return
-		}
-		n -= int64(m)
-	}
+	b.ReportMetric((cpu(b)-start).Seconds()/(float64(n)*each/(1<<30)), "cpu-s/GiB")
 }
 
 func drain(b *testing.B, r io.Reader, n int64) {
@@ -56,62 +50,60 @@ func drain(b *testing.B, r io.Reader, n int64) {
 	}
 }
 
-func BenchmarkDownload(b *testing.B) {
-	orders := make(chan int64)
-	r, _ := pair(b, func(c net.Conn) {
-		for n := range orders {
-			pour(c, n)
-		}
-	})
-	run := func(name string, conn net.Conn) {
-		b.Run(name, func(b *testing.B) {
-			measure(b, func(n int64) {
-				orders <- n
-				drain(b, conn, n)
-			})
-		})
-		conn.Close()
-	}
-	v := r.visitor(b)
-	v.SetDeadline(time.Time{})
-	run("visitor", v)
-	close(orders)
-}
-
-func BenchmarkDownloadGateway(b *testing.B) {
-	orders := make(chan int64)
-	r, _ := pair(b, func(c net.Conn) {
-		for n := range orders {
-			pour(c, n)
-		}
-	})
-	c := r.dial(b)
-	c.SetDeadline(time.Time{})
-	measure(b, func(n int64) {
-		orders <- n
-		drain(b, c, n)
-	})
-	c.Close()
-	close(orders)
-}
-
-func BenchmarkUpload(b *testing.B) {
+// benchmarkStreams moves data over that many connections at once.
+func benchmarkStreams(b *testing.B, streams int, open func(*relay) net.Conn, upload bool) {
 	orders, done := make(chan int64), make(chan bool)
 	r, _ := pair(b, func(c net.Conn) {
 		for n := range orders {
-			drain(b, c, n)
+			if upload {
+				drain(b, c, n)
+			} else {
+				pour(c, n)
+			}
 			done <- true
 		}
 	})
-	v := r.visitor(b)
-	v.SetDeadline(time.Time{})
-	measure(b, func(n int64) {
-		go pour(v, n)
-		orders <- n
-		<-done
+	var conns []net.Conn
+	for range streams {
+		c := open(r)
+		c.SetDeadline(time.Time{})
+		conns = append(conns, c)
+	}
+	measure(b, func(bytes int64) {
+		share := bytes / int64(streams)
+		var wg sync.WaitGroup
+		for _, c := range conns {
+			wg.Go(func() {
+				if upload {
+					pour(c, share)
+				} else {
+					drain(b, c, share)
+				}
+			})
+		}
+		for range streams {
+			orders <- share
+		}
+		for range streams {
+			<-done
+		}
+		wg.Wait()
 	})
-	v.Close()
 	close(orders)
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+func BenchmarkStreams(b *testing.B) {
+	visitor := func(r *relay) net.Conn { return r.visitor(b) }
+	gateway := func(r *relay) net.Conn { return r.dial(b) }
+	b.Run("visitor/down/1", func(b *testing.B) { benchmarkStreams(b, 1, visitor, false) })
+	b.Run("visitor/down/8", func(b *testing.B) { benchmarkStreams(b, 8, visitor, false) })
+	b.Run("visitor/up/1", func(b *testing.B) { benchmarkStreams(b, 1, visitor, true) })
+	b.Run("visitor/up/8", func(b *testing.B) { benchmarkStreams(b, 8, visitor, true) })
+	b.Run("gateway/down/1", func(b *testing.B) { benchmarkStreams(b, 1, gateway, false) })
+	b.Run("gateway/up/1", func(b *testing.B) { benchmarkStreams(b, 1, gateway, true) })
 }
 
 // BenchmarkPlainTCP is a relay that only copies, with the same two hops.
@@ -173,4 +165,36 @@ func BenchmarkBox(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkRoundTrip is 1 KiB there and back on an open connection.
+func BenchmarkRoundTrip(b *testing.B) {
+	r, _ := pair(b, echo)
+	c := r.dial(b)
+	c.SetDeadline(time.Time{})
+	out, in := make([]byte, 1024), make([]byte, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Write(out); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTunnel is a whole visit of a few bytes: CONNECT to the last
+// DISCONNECT_ACK.
+func BenchmarkTunnel(b *testing.B) {
+	r, _ := pair(b, echo)
+	b.ReportAllocs()
+	for b.Loop() {
+		c, err := r.DialDevice(b.Context(), deviceA().ID())
+		if err != nil {
+			b.Fatal(err)
+		}
+		roundTrip(b, c, "hello")
+		c.Close()
+	}
 }

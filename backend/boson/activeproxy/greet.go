@@ -14,18 +14,17 @@ import (
 )
 
 // greet finds out who a new connection is, and serves it from then on.
-func (s *Server) greet(ctx context.Context, conn net.Conn) {
-	g := s.door.enter(conn)
+func (s *Server) greet(ctx context.Context, g *guest) {
 	defer s.door.leave(g)
-	l := newLink(conn, s.pool, true)
+	l := newLink(g.conn, s.pool, true)
 	l.limit = guestMax
-	conn.SetDeadline(time.Now().Add(guestLimit))
+	l.conn.SetDeadline(time.Now().Add(guestLimit))
 	session, err := s.handshake(ctx, l)
 	if errors.Is(err, errRefused) {
 		linger(l)
 	}
 	if err != nil {
-		s.log.Debug("relay: guest turned away", "from", conn.RemoteAddr(), "err", err)
+		s.log.Debug("relay: guest turned away", "from", l.conn.RemoteAddr(), "err", err)
 		l.fail(err)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -55,6 +56,18 @@ func leaks(t testing.TB, r *relay) (check func()) {
 		buf := make([]byte, 1<<20)
 		t.Errorf("%d descriptors, at first %d; %d goroutines, at first %d; %d for further connections\n%s",
 			f, files, g, goroutines, more, buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// pour writes n bytes as a program that serves large files does.
+func pour(w io.Writer, n int64) {
+	buf := make([]byte, 256<<10)
+	for n > 0 {
+		m, err := w.Write(buf[:min(n, int64(len(buf)))])
+		if err != nil {
+			return
+		}
+		n -= int64(m)
 	}
 }
 
@@ -419,4 +432,52 @@ func TestIdleMemory(t *testing.T) {
 	if tunnels > 96<<10 || links > 48<<10 {
 		t.Errorf("an idle tunnel takes %d bytes, an idle connection %d", tunnels, links)
 	}
+}
+
+// What is posted goes out, whoever has the lock in that moment, and nobody has
+// to post again.
+func TestPostIsNeverForgotten(t *testing.T) {
+	a, b := memPipe("192.0.2.1:1", "192.0.2.2:2")
+	hooked := &hookedConn{memConn: a}
+	l := newLink(hooked, newBuffers(), false)
+	w := &wire{b, t}
+	var in []kind
+	hooked.write = func() { // the writer has the lock
+		if len(in) > 0 {
+			l.post(1 << slices.Index(postings[:], in[0]))
+			in = in[1:]
+		}
+	}
+	in = []kind{ping, disconnectAck, disconnect}
+	if err := l.send(encodeConnectAck(true, dice{})); err != nil {
+		t.Fatal(err)
+	}
+	b.SetDeadline(time.Now().Add(10 * time.Second))
+	for _, k := range []kind{connectAck, ping, disconnectAck, disconnect} {
+		w.want(k)
+	}
+	hooked.write = func() {}
+	for range 2000 {
+		sent := make(chan error, 1)
+		go func() { sent <- l.send(encodeConnectAck(true, dice{})) }()
+		l.post(postPing)
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			w.next()
+		}
+	}
+	l.fail(errStopped)
+	b.Close()
+}
+
+type hookedConn struct {
+	*memConn
+	write func()
+}
+
+func (c *hookedConn) Write(p []byte) (int, error) {
+	c.write()
+	return c.memConn.Write(p)
 }

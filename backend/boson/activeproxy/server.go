@@ -149,7 +149,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		s.stop()
 	})
 	err := acceptAll(ctx, l, func(conn net.Conn) {
-		s.wg.Go(func() { s.greet(ctx, conn) })
+		// Here and not in the goroutine: who came first is the one to go first.
+		g := s.door.enter(conn)
+		s.wg.Go(func() { s.greet(ctx, g) })
 	})
 	cancel(errStopped)
 	s.wg.Wait()

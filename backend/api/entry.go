@@ -2,7 +2,7 @@ package api
 
 import (
 	"encoding/json"
-	"path"
+	"net/http"
 	"strconv"
 	"unicode/utf8"
 
@@ -11,71 +11,61 @@ import (
 
 // appendEntry appends e in the shape that the file routes and the live events
 // answer (API specification §6.1). By hand, since a listing of 10 000 entries is
-// mostly this.
-func appendEntry(b []byte, e files.Entry) []byte {
-	uid := func(name string) {
-		b = append(b, `,"`...)
-		b = append(b, name...)
-		b = append(b, `":`...)
+// mostly this; what stands in it more than once is quoted once.
+func appendEntry(b []byte, e *files.Entry) []byte {
+	put := func(field string, quoted []byte) { b = append(append(b, field...), quoted...) }
+	text := func(field, s string) []byte {
+		b = append(b, field...)
+		at := len(b)
+		b = appendText(b, s)
+		return b[at:]
 	}
-	text := func(name, s string) { uid(name); b = appendText(b, s) }
-	null := func(name string, s *string) {
-		uid(name)
+	null := func(field string, s *string) {
 		if s == nil {
-			b = append(b, "null"...)
+			b = append(append(b, field...), "null"...)
 			return
 		}
-		b = appendText(b, *s)
+		text(field, *s)
 	}
-	flag := func(name string, v bool) { uid(name); b = strconv.AppendBool(b, v) }
-	number := func(name string, n int64) { uid(name); b = strconv.AppendInt(b, n, 10) }
-	const nothing = `,"is_shortcut":0,"shortcut_to":null,"is_symlink":0,"symlink_path":null,"thumbnail":null,"subdomains":[],"workers":[],"has_website":false,"suggested_apps":[],"associated_app":null`
+	flag := func(field string, v bool) { b = strconv.AppendBool(append(b, field...), v) }
+	number := func(field string, n int64) { b = strconv.AppendInt(append(b, field...), n, 10) }
 
-	full := e.Path.String()
-	dir := path.Dir(full)
-	b = append(b, `{"id":`...)
-	b = appendText(b, e.UID)
-	text("uid", e.UID)
-	text("uuid", e.UID)
-	parent := &e.ParentUID
+	uid := text(`{"id":`, e.UID)
+	put(`,"uid":`, uid)
+	put(`,"uuid":`, uid)
 	if e.ParentUID == "" {
-		parent = nil
+		b = append(b, `,"parent_id":null,"parent_uid":null`...)
+	} else {
+		put(`,"parent_uid":`, text(`,"parent_id":`, e.ParentUID))
 	}
-	null("parent_id", parent)
-	null("parent_uid", parent)
-	text("path", full)
-	text("dirname", dir)
-	text("dirpath", dir)
-	text("name", e.Name)
-	flag("is_dir", e.IsDir)
+	text(`,"path":`, e.Path.String())
+	put(`,"dirpath":`, text(`,"dirname":`, e.Path.Dir().String()))
+	text(`,"name":`, e.Name)
+	flag(`,"is_dir":`, e.IsDir)
 	if e.IsDir {
-		text("type", "folder")
-		null("mime_type", nil)
-		null("ipfs_hash", nil)
+		b = append(b, `,"type":"folder","mime_type":null,"ipfs_hash":null`...)
 	} else {
-		text("type", e.MIME)
-		text("mime_type", e.MIME)
-		text("ipfs_hash", e.Root)
+		put(`,"mime_type":`, text(`,"type":`, e.MIME))
+		text(`,"ipfs_hash":`, e.Root)
 	}
-	flag("writable", e.UID != files.RootUID)
-	flag("is_public", e.Public)
-	flag("immutable", e.Immutable)
-	null("metadata", e.Metadata)
-	number("modified", e.Modified)
-	number("created", e.Created)
-	number("accessed", e.Accessed)
+	flag(`,"writable":`, e.UID != files.RootUID)
+	flag(`,"is_public":`, e.Public)
+	flag(`,"immutable":`, e.Immutable)
+	null(`,"metadata":`, e.Metadata)
+	number(`,"modified":`, e.Modified)
+	number(`,"created":`, e.Created)
+	number(`,"accessed":`, e.Accessed)
 	if e.IsDir && e.Size == 0 {
-		null("size", nil)
+		null(`,"size":`, nil)
 	} else {
-		number("size", e.Size)
+		number(`,"size":`, e.Size)
 	}
-	null("layout", e.Layout)
-	null("sort_by", e.SortBy)
-	null("sort_order", e.SortOrder)
-	flag("is_empty", e.IsDir && e.Empty)
-	b = append(b, nothing...)
-	b = append(b, `,"owner":{"username":`...)
-	b = appendText(b, e.Owner.String())
+	null(`,"layout":`, e.Layout)
+	null(`,"sort_by":`, e.SortBy)
+	null(`,"sort_order":`, e.SortOrder)
+	flag(`,"is_empty":`, e.IsDir && e.Empty)
+	b = append(b, `,"is_shortcut":0,"shortcut_to":null,"is_symlink":0,"symlink_path":null,"thumbnail":null,"subdomains":[],"workers":[],"has_website":false,"suggested_apps":[],"associated_app":null`...)
+	text(`,"owner":{"username":`, e.Owner.String())
 	return append(b, "}}"...)
 }
 
@@ -97,9 +87,14 @@ func appendText(b []byte, s string) []byte {
 
 // entry is e as a value that encoding/json passes on, with more fields merged in.
 func entry(e files.Entry, more string) json.RawMessage {
-	b := appendEntry(nil, e)
+	b := appendEntry(make([]byte, 0, 1200+len(more)), &e)
 	if more != "" {
 		b = append(append(append(b[:len(b)-1], ','), more...), '}')
 	}
 	return b
+}
+
+// entry answers 200 with e and more fields.
+func (c *call) entry(e files.Entry, more string) error {
+	return c.bytes(http.StatusOK, "application/json; charset=utf-8", entry(e, more))
 }

@@ -106,7 +106,7 @@ func (s *Server) stat(c *call) error {
 		more = join(more, `"size":`+strconv.FormatInt(e.Size, 10))
 		e.Size = 0
 	}
-	return c.ok(entry(e, more))
+	return c.entry(e, more)
 }
 
 func join(a, b string) string {
@@ -181,6 +181,8 @@ func (c *call) listOptions(o *files.ListOptions) (paged bool, err error) {
 	return paged, nil
 }
 
+const listPiece = 128 << 10
+
 // list sends a page as it is encoded, in pieces: a folder has no largest size.
 func (c *call) list(p files.Page, paged, total bool) error {
 	h := c.w.Header()
@@ -188,16 +190,16 @@ func (c *call) list(p files.Page, paged, total bool) error {
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Encoding")
 	send := func(w writer) error {
-		b := make([]byte, 0, 36<<10)
+		b := make([]byte, 0, listPiece+4<<10)
 		if paged {
 			b = append(b, `{"items":`...)
 		}
 		b = append(b, '[')
-		for i, e := range p.Items {
+		for i := range p.Items {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if b = appendEntry(b, e); len(b) > 32<<10 {
+			if b = appendEntry(b, &p.Items[i]); len(b) > listPiece {
 				if _, err := w.Write(b); err != nil {
 					return gone(err)
 				}
@@ -252,7 +254,7 @@ func (s *Server) mkdir(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(entry(e, ""))
+	return c.entry(e, "")
 }
 
 func (c *call) mkdirTarget() (files.Selector, error) {
@@ -341,7 +343,7 @@ func (s *Server) rename(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(entry(m.Entry, string(appendText([]byte(`"success":true,"old_path":`), m.OldPath.String()))))
+	return c.entry(m.Entry, string(appendText([]byte(`"success":true,"old_path":`), m.OldPath.String())))
 }
 
 func (s *Server) touch(c *call) error {
@@ -359,7 +361,7 @@ func (s *Server) touch(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(entry(e, ""))
+	return c.entry(e, "")
 }
 
 func (s *Server) df(c *call) error {

@@ -50,7 +50,7 @@ func itemFrame(c files.Changed, id uint64) frame {
 		b = append(b, `,"descendants_only":`...)
 		b = strconv.AppendBool(b, c.DescendantsOnly)
 	} else {
-		b = appendEntry(make([]byte, 0, 1200), c.Entry)
+		b = appendEntry(make([]byte, 0, 1200), &c.Entry)
 		b = b[:len(b)-1] // its brace
 	}
 	switch c.Op {

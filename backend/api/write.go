@@ -59,7 +59,7 @@ func (s *Server) write(c *call) error {
 		c.w.Header().Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(r.SHA256)+":")
 	}
 	c.w.Header().Set("ETag", `"`+r.Root+`"`)
-	return c.ok(entry(r.Entry, `"success":true`))
+	return c.entry(r.Entry, `"success":true`)
 }
 
 // sender remembers that reading the body failed, which is the client's fault and not the disk's.

@@ -218,9 +218,9 @@ func TestNameAndVisitors(t *testing.T) {
 		t.Fatalf("%d changes were told", n)
 	}
 	// The next start has the name without being told.
-	l, _ = climb(t, connectivity.Config{Key: key(50), SuperNodes: []connectivity.SuperNode{s.config()}, DB: db})
-	<-l.Tried()
-	if st := l.State(); st.Name != "bob" || st.Path != connectivity.Relay {
+	again, _ := climb(t, connectivity.Config{Key: key(50), SuperNodes: []connectivity.SuperNode{s.config()}, DB: db})
+	<-again.Tried()
+	if st := again.State(); st.Name != "bob" || st.Path != connectivity.Relay {
 		t.Fatalf("%+v", st)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,6 +257,40 @@ func TestProgramNeverCloses(t *testing.T) {
 		synctest.Wait()
 		if info, _ := w.Device(deviceA().ID()); info.Busy != 0 || info.Connections < 2 {
 			t.Errorf("%+v", info)
+		}
+	})
+}
+
+// A relay that is gone while a visitor is there: nothing comes, not even the
+// answer to PING.
+func TestDeadRelayUnderATunnel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeRelay(t)
+		d := f.device(nil)
+		defer d.stop()
+		c := f.accept()
+		f.grant(c, authAckBody{connections: 1})
+		f.connect(c)
+		conn, err := d.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		start := time.Now()
+		for { // short deadlines hide nothing
+			conn.SetReadDeadline(time.Now().Add(7 * time.Second))
+			_, err := conn.Read(make([]byte, 1))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			if !errors.Is(err, errQuiet) || !errors.Is(err, ErrLost) {
+				t.Error(err)
+			}
+			break
+		}
+		between(t, "it is given up", time.Since(start), busyDead, busyDead+pingEvery)
+		if err := <-d.result; !errors.Is(err, ErrLost) {
+			t.Error(err)
 		}
 	})
 }

@@ -167,3 +167,30 @@ func TestAuthorize(t *testing.T) {
 		}
 	})
 }
+
+func TestPortsAreForgotten(t *testing.T) {
+	virtual(t, func(cfg *ServerConfig) { cfg.Ports = PortRange{25000, 25499} }, func(t *testing.T, w *world) {
+		same := 0
+		for range 4 {
+			r := another(t, 1)
+			r.auth(w.connect())
+			before := r.granted.endpoint
+			w.End(r.key.ID())
+			time.Sleep(portMemory + time.Second)
+			if r.auth(w.connect()); r.granted.endpoint == before {
+				same++
+			}
+			w.End(r.key.ID())
+			time.Sleep(portMemory + time.Second)
+		}
+		if same > 2 { // one in 500 each time
+			t.Errorf("the old port %d times of 4", same)
+		}
+		another(t, 2).auth(w.connect()) // looks at what is over
+		w.ports.mu.Lock()
+		defer w.ports.mu.Unlock()
+		if len(w.ports.kept) != 0 {
+			t.Errorf("%d ports kept for ever", len(w.ports.kept))
+		}
+	})
+}

@@ -39,7 +39,7 @@ test: setup ui ## every test: Go, page, browser
 	build/browser.sh
 
 race: ui ## Go tests under the race detector
-	go test -race ./...
+	go test -race -timeout 30m ./...
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	build/fuzz.sh $(FUZZTIME)

@@ -175,7 +175,7 @@ func TestLargeUpload(t *testing.T) {
 	}
 	peak := p.peak(t)
 	t.Logf("peak RSS %d MiB, %d listings meanwhile", peak>>10, asked)
-	if peak == 0 || peak > 120<<10 {
+	if peak == 0 || peak > 120<<10 && !raced {
 		t.Fatalf("peak RSS %d KiB, at most 120 MiB are allowed", peak)
 	}
 	if asked < 10 {
@@ -254,7 +254,7 @@ func TestLargeAway(t *testing.T) {
 	}
 	rate := func(d time.Duration) float64 { return float64(size) / 1e6 / d.Seconds() }
 	t.Logf("%d MiB up at %.0f MB/s, down at %.0f MB/s, peak RSS %d MiB", size>>20, rate(up), rate(time.Since(began)), p.peak(t)>>10)
-	if peak := p.peak(t); peak == 0 || peak > 120<<10 {
+	if peak := p.peak(t); peak == 0 || peak > 120<<10 && !raced {
 		t.Fatalf("peak RSS %d KiB, at most 120 MiB are allowed", peak)
 	}
 }

@@ -2,8 +2,8 @@
 # Measures out/pc2d beside nginx; the figures go to the screen and to
 # artifacts/bench.json. Arguments are those of build/bench, see its doc.go.
 #
-#   PRIME=16 build/bench.sh   fill at most 16 GiB of free memory with page cache first
-#                             (default: what the machine has; 0: none)
+#   PRIME=16 build/bench.sh   fill at most 16 GiB of free memory with page cache, all
+#                             told (default 100, 0: none)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,4 +11,4 @@ cd "$(dirname "$0")/.."
 [ -x out/pc2d ] || { echo "Run make bench, which builds out/pc2d first." >&2; exit 1; }
 
 go build -o out/bench ./build/bench
-exec out/bench -prime "${PRIME:-1024}" "$@"
+exec out/bench -prime "${PRIME:-100}" "$@"

@@ -40,21 +40,18 @@ func newPrimer(dir string, limit int64) (*primer, error) {
 	return &primer{f: f, floor: max(256, total/1024/40), limit: limit, buf: make([]byte, 1<<20)}, err
 }
 
-// fill reads on until little memory is free.
+// fill reads as much as is free, but for the floor. Not until nothing is free: a
+// kernel that reclaims early frees pages as fast as they are read, and then those
+// that are free have been used before, which is as good.
 func (p *primer) fill() error {
-	for p.at < p.limit {
-		free, err := kilobytes("/proc/meminfo", "MemFree")
-		if err != nil {
-			return err
-		}
-		if free/1024 <= p.floor {
-			return nil
-		}
-		for range 32 {
-			if _, err := p.f.ReadAt(p.buf, p.at); err != nil {
-				return fmt.Errorf("fill the page cache: %w", err)
-			}
-			p.at += int64(len(p.buf))
+	free, err := kilobytes("/proc/meminfo", "MemFree")
+	if err != nil {
+		return err
+	}
+	end := min(p.limit, p.at+int64((free/1024-p.floor)*(1<<20)))
+	for ; p.at < end; p.at += int64(len(p.buf)) {
+		if _, err := p.f.ReadAt(p.buf, p.at); err != nil {
+			return fmt.Errorf("fill the page cache: %w", err)
 		}
 	}
 	return nil

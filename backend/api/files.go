@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"regexp"
 	"strconv"
 
@@ -126,11 +125,10 @@ func (s *Server) readdir(c *call) error {
 	if err != nil {
 		return err
 	}
+	l := &listing{c: c, paged: paged, total: o.Total}
+	o.Part = l.add
 	page, err := s.cfg.Files.List(c.Context(), c.actor(), sel, o)
-	if err != nil {
-		return err
-	}
-	return c.list(page, paged, o.Total)
+	return l.end(page, err)
 }
 
 // listOptions reads what /readdir takes. paged: the answer is an object.
@@ -179,51 +177,6 @@ func (c *call) listOptions(o *files.ListOptions) (paged bool, err error) {
 		o.SortBy = "name"
 	}
 	return paged, nil
-}
-
-const listPiece = 128 << 10
-
-// list sends a page as it is encoded, in pieces: a folder has no largest size.
-func (c *call) list(p files.Page, paged, total bool) error {
-	h := c.w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Add("Vary", "Accept-Encoding")
-	send := func(w writer) error {
-		b := make([]byte, 0, listPiece+4<<10)
-		if paged {
-			b = append(b, `{"items":`...)
-		}
-		b = append(b, '[')
-		for i := range p.Items {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b = appendEntry(b, &p.Items[i]); len(b) > listPiece {
-				if _, err := w.Write(b); err != nil {
-					return gone(err)
-				}
-				b = b[:0]
-			}
-		}
-		b = append(b, ']')
-		if paged {
-			if p.Next != "" {
-				b = appendText(append(b, `,"cursor":`...), p.Next)
-			}
-			if total {
-				b = strconv.AppendInt(append(b, `,"total":`...), p.Total, 10)
-			}
-			b = append(b, '}')
-		}
-		_, err := w.Write(b)
-		return gone(err)
-	}
-	if c.acceptsGzip() && len(p.Items) > 2 {
-		return c.gzip(http.StatusOK, send)
-	}
-	c.w.WriteHeader(http.StatusOK)
-	return send(c.w)
 }
 
 func (s *Server) mkdir(c *call) error {

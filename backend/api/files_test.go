@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -353,6 +354,53 @@ func TestListing(t *testing.T) {
 	if got := o.get("/readdir?path=/").want(200).list(); len(got) != 1 || got[0]["name"] != o.key.address().String() {
 		t.Error(got)
 	}
+}
+
+// More entries than are read at a time: they are sent while the rest is read.
+func TestLongListing(t *testing.T) {
+	h := start(t)
+	o := h.owner()
+	const n = 1300
+	for i := range n {
+		o.write(fmt.Sprintf("~/L/%04d.txt", i), []byte("x")).want(200)
+	}
+	names := func(b []byte) {
+		t.Helper()
+		var items []struct{ Name string }
+		if err := json.Unmarshal(b, &items); err != nil || len(items) != n {
+			t.Fatal(len(items), err)
+		}
+		for i, e := range items {
+			if e.Name != fmt.Sprintf("%04d.txt", i) {
+				t.Fatal(i, e.Name)
+			}
+		}
+	}
+	names(o.get("/readdir?path=~/L").want(200).body)
+	z, err := gzip.NewReader(bytes.NewReader(o.get("/readdir?path=~/L", with("Accept-Encoding", "gzip")).want(200).body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names(b)
+	// Clients that leave in the midst of it hold nothing up.
+	for range 20 {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", h.url+"/readdir?path=~/L", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+o.token)
+		res, err := o.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.CopyN(io.Discard, res.Body, 1000)
+		res.Body.Close()
+	}
+	names(o.get("/readdir?path=~/L").want(200).body)
 }
 
 func TestOthersHomesAreHidden(t *testing.T) {

@@ -19,7 +19,14 @@ type ListOptions struct {
 	SortBy string // "name", "modified", "type" or "size"; "": the folder's own, else by name
 	Desc   bool   // counts only together with SortBy
 	Total  bool   // count all
+
+	// Part, if set, gets the entries of a listing without a limit, some hundred at a
+	// time while more of them are read; Page.Items stays empty. While Part blocks,
+	// the database keeps that moment, so it should not wait for anybody.
+	Part func([]Entry)
 }
+
+const partSize = 512
 
 // Page is a part of a folder's entries.
 type Page struct {
@@ -55,8 +62,14 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.Limit > 0 {
+		o.Part = nil
+	}
 	room := o.Limit + 1
-	if o.Total || o.Limit == 0 { // counting costs little, and appending without knowing how far costs more
+	if o.Part != nil {
+		room = partSize
+	}
+	if o.Total || o.Limit == 0 && o.Part == nil { // counting costs little, and appending without knowing how far costs more
 		var total int64
 		from, args := p.from(a)
 		if err := q.QueryRow("SELECT count(*) "+from, args...).Scan(&total); err != nil {
@@ -65,7 +78,7 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 		if o.Total {
 			p.Total = total
 		}
-		if o.Limit == 0 {
+		if o.Limit == 0 && o.Part == nil {
 			room = int(total)
 		}
 	}
@@ -75,7 +88,7 @@ func (p *Page) fill(q store.Queryer, a Actor, o ListOptions) error {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	defer rows.Close()
-	if err := p.scan(rows, min(room, 16<<10)); err != nil {
+	if err := p.scan(rows, min(room, 16<<10), o.Part); err != nil {
 		return fmt.Errorf("list folder: %w", err)
 	}
 	if o.Limit > 0 && len(p.Items) > o.Limit {
@@ -137,7 +150,7 @@ func (p *Page) query(a Actor, o ListOptions, by order) (string, []any) {
 	return query, args
 }
 
-func (p *Page) scan(rows *sql.Rows, room int) error {
+func (p *Page) scan(rows *sql.Rows, room int, part func([]Entry)) error {
 	folder := &p.Folder
 	parent := folder.UID
 	if folder.ID == 0 {
@@ -170,6 +183,17 @@ func (p *Page) scan(rows *sql.Rows, room int) error {
 			e.Public = e.Name == publicName
 		}
 		p.Items = append(p.Items, e)
+		if part != nil && len(p.Items) == partSize {
+			part(p.Items)
+			p.Items = make([]Entry, 0, partSize)
+		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil || part == nil {
+		return err
+	}
+	if len(p.Items) > 0 {
+		part(p.Items)
+	}
+	p.Items = nil
+	return nil
 }

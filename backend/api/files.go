@@ -126,6 +126,7 @@ func (s *Server) readdir(c *call) error {
 		return err
 	}
 	l := &listing{c: c, paged: paged, total: o.Total}
+	defer l.abandon()
 	o.Part = l.add
 	page, err := s.cfg.Files.List(c.Context(), c.actor(), sel, o)
 	return l.end(page, err)

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -401,6 +402,47 @@ func TestLongListing(t *testing.T) {
 		res.Body.Close()
 	}
 	names(o.get("/readdir?path=~/L").want(200).body)
+}
+
+// A listing that breaks in the midst of it leaves no goroutine that still writes
+// to the answer, and is never taken for a whole one.
+func TestListingThatBreaks(t *testing.T) {
+	for _, broken := range []struct {
+		name string
+		rest func(l *listing) error
+	}{
+		{"an error", func(l *listing) error { return l.end(files.Page{}, io.ErrUnexpectedEOF) }},
+		{"a panic", func(*listing) error { panic("a bug") }},
+	} {
+		t.Run(broken.name, func(t *testing.T) {
+			h := start(t)
+			l := &listing{}
+			ended := make(chan struct{})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(ended)
+				c := &call{Request: r, w: &recorder{ResponseWriter: w}, s: h.api}
+				l.c = c
+				c.serve(func(*call) error {
+					defer l.abandon()
+					l.add([]files.Entry{{Name: "first"}, {Name: "second"}, {Name: "third"}})
+					return broken.rest(l)
+				})
+			}))
+			defer srv.Close()
+			res, err := srv.Client().Get(srv.URL)
+			if err == nil {
+				_, err = io.ReadAll(res.Body)
+				res.Body.Close()
+			}
+			if err == nil {
+				t.Fatal("taken for a whole answer")
+			}
+			<-ended
+			if !l.ended {
+				t.Fatal("it is still being sent")
+			}
+		})
+	}
 }
 
 func TestOthersHomesAreHidden(t *testing.T) {

@@ -23,6 +23,7 @@ type listing struct {
 	sent  chan error // has one: how run ended
 	page  files.Page // set before parts is closed
 	cut   bool       // likewise: there will be no more, and the answer is no whole one
+	ended bool       // parts is closed and run has ended
 }
 
 const (
@@ -53,12 +54,24 @@ func (l *listing) end(page files.Page, err error) error {
 	if l.parts == nil {
 		l.add(page.Items)
 	}
-	l.page, l.cut = page, err != nil
-	close(l.parts)
-	if err := errors.Join(err, <-l.sent); err != nil {
+	l.page = page
+	if err := errors.Join(err, l.finish(err != nil)); err != nil {
 		panic(http.ErrAbortHandler) // a part of it is out, or nobody is there
 	}
 	return nil
+}
+
+// abandon sees to it that run does not outlive the handler, also when that panics.
+func (l *listing) abandon() {
+	if l.parts != nil && !l.ended {
+		_ = l.finish(true) // who panicked is told of, not what came of the answer
+	}
+}
+
+func (l *listing) finish(cut bool) error {
+	l.cut, l.ended = cut, true
+	close(l.parts)
+	return <-l.sent
 }
 
 // run sends the parts. It must not panic: it has a goroutine of its own.

@@ -33,7 +33,10 @@ type held struct {
 	URL       string `json:"url"`
 }
 
-const settingsKey = "name"
+const (
+	settingsKey = "name"
+	maxSkew     = 5 * time.Minute // that super nodes allow a claim's clock
+)
 
 func (l *Ladder) load(ctx context.Context) (h held, err error) {
 	var raw string
@@ -98,6 +101,9 @@ func (l *Ladder) Register(ctx context.Context, name names.Name) (State, error) {
 func (l *Ladder) claim(ctx context.Context, h *held, op names.Op, name names.Name, at *target) error {
 	for try := 0; ; try++ {
 		now := time.Now()
+		if !plausible(h.Seq, now) {
+			h.Seq = 0 // of a clock that was wrong: no super node has taken it
+		}
 		h.Seq = max(h.Seq+1, now.UnixMilli())
 		if err := l.save(ctx, *h); err != nil {
 			return fmt.Errorf("keep the name: %w", err)
@@ -108,10 +114,14 @@ func (l *Ladder) claim(ctx context.Context, h *held, op names.Op, name names.Nam
 		}
 		answer, err := l.post(ctx, at.Gateway+"/api/register", c.JSON())
 		if f := fault.As(err); f != nil && f.Code == "seq_stale" && try == 0 {
-			if seq, ok := f.Fields["seq"].(int64); ok { // a restored node: its settings are older than its claims
+			// A restored node: its settings are older than its claims.
+			if seq, ok := f.Fields["seq"].(int64); ok && plausible(seq, now) {
 				h.Seq = seq
 				continue
 			}
+		}
+		if err == nil {
+			err = l.checkURL(answer.URL, name)
 		}
 		if err != nil {
 			return err
@@ -122,6 +132,11 @@ func (l *Ladder) claim(ctx context.Context, h *held, op names.Op, name names.Nam
 		return l.save(ctx, *h)
 	}
 }
+
+// plausible says whether a claim of ours can have had seq. Super nodes take none
+// from the future, so one that tells of such a seq lies, and to go on from there
+// would have every other super node refuse this node for as long.
+func plausible(seq int64, now time.Time) bool { return seq <= now.Add(maxSkew).UnixMilli() }
 
 type answer struct {
 	URL     string `json:"url"`
@@ -150,7 +165,7 @@ func (l *Ladder) post(ctx context.Context, address string, body []byte) (a answe
 	kinds := map[int]fault.Kind{400: fault.Invalid, 401: fault.Unauthenticated, 403: fault.Denied, 404: fault.NotFound, 409: fault.Conflict, 429: fault.Limited}
 	switch kind := kinds[res.StatusCode]; {
 	case res.StatusCode == http.StatusOK:
-		return a, checkURL(a.URL)
+		return a, nil
 	case kind != fault.Unknown && len(a.Code) < 64:
 		f := fault.New(kind, a.Code, a.Message)
 		if a.Seq > 0 {
@@ -161,13 +176,22 @@ func (l *Ladder) post(ctx context.Context, address string, body []byte) (a answe
 	return a, ErrNoSuperNode.Because(fmt.Errorf("status %d", res.StatusCode))
 }
 
-// checkURL: what becomes our address must be one.
-func checkURL(s string) error {
-	u, err := url.Parse(s)
-	if s != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
-		return ErrNoSuperNode.Because(fmt.Errorf("address %q", s))
+// checkURL: what becomes our address must be one, and of the profile's domain: our
+// page answers under it, and people get it as a link.
+func (l *Ladder) checkURL(s string, name names.Name) error {
+	if s == "" {
+		return nil
 	}
-	return nil
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
+	case l.scheme != "" && u.Scheme != l.scheme:
+	case l.domain != "" && u.Hostname() != name.String()+"."+l.domain:
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+	default:
+		return nil
+	}
+	return ErrNoSuperNode.Because(fmt.Errorf("address %q", s))
 }
 
 // Available asks the super node whether a name can be had.

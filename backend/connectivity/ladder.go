@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,8 @@ type SuperNode struct {
 type Config struct {
 	Key        boson.Key
 	SuperNodes []SuperNode
+	Scheme     string // of public addresses: https or http; "": either
+	Domain     string // that our address has to lie below; "": any
 	Want       string // name to claim at the start if it is not this node's yet; "": none
 	DB         *store.DB
 	Bus        *event.Bus
@@ -38,13 +41,14 @@ type Config struct {
 
 // Ladder keeps the node reachable. It is the net.Listener of its visitors.
 type Ladder struct {
-	key   boson.Key
-	super []*target
-	want  string
-	db    *store.DB
-	bus   *event.Bus
-	log   *slog.Logger
-	http  *http.Client
+	key            boson.Key
+	super          []*target
+	scheme, domain string
+	want           string
+	db             *store.DB
+	bus            *event.Bus
+	log            *slog.Logger
+	http           *http.Client
 
 	claiming sync.Mutex // one claim at a time; its seq is read, raised and kept
 	conns    chan net.Conn
@@ -69,7 +73,7 @@ func New(cfg Config) *Ladder {
 		cfg.Bus = event.New()
 	}
 	l := &Ladder{
-		key: cfg.Key, want: cfg.Want, db: cfg.DB, bus: cfg.Bus, log: cfg.Log.With("part", "connectivity"),
+		key: cfg.Key, scheme: cfg.Scheme, domain: strings.ToLower(cfg.Domain), want: cfg.Want, db: cfg.DB, bus: cfg.Bus, log: cfg.Log.With("part", "connectivity"),
 		// No proxy from the environment and no redirects: a claim goes where it is addressed.
 		http:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		conns: make(chan net.Conn), again: make(chan struct{}, 1), done: make(chan struct{}), tried: make(chan struct{}),

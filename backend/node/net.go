@@ -24,7 +24,7 @@ const local = "local"
 // the ladder.
 func (n *Node) newNet(ctx context.Context) error {
 	p := n.cfg.Profile
-	cfg := connectivity.Config{Key: n.id.Key(), Want: n.cfg.WantedName, DB: n.db, Bus: n.bus, Log: n.cfg.Log}
+	cfg := connectivity.Config{Key: n.id.Key(), Scheme: p.Scheme, Domain: p.Domain, Want: n.cfg.WantedName, DB: n.db, Bus: n.bus, Log: n.cfg.Log}
 	switch {
 	case p.Name == local || p.Name == "":
 		// Loopback alone: nothing of this profile leaves the PC.

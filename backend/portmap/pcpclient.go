@@ -1,0 +1,148 @@
+package portmap
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// pcp maps by PCP.
+type pcp struct {
+	router router
+	nonce  pcpNonce
+	addr   netip.Addr // of the router, once a mapping told it
+}
+
+// probePCP asks whether the router speaks PCP. It tells its address with a port only.
+func (c *Client) probePCP(ctx context.Context, r router, found func(offer)) error {
+	a, err := pcpExchange(ctx, r, pcpHead(pcpAnnounce, 0, r.local), func(a pcpAnswer) bool { return a.opcode == pcpAnnounce })
+	switch {
+	case errors.Is(err, errPCPVersion): // NAT-PMP only
+		return nil
+	case err != nil:
+		return fmt.Errorf("pcp: %w", err)
+	case a.result == pcpUnsupported:
+		return nil
+	}
+	found(&pcp{router: r, nonce: c.nonce(r)})
+	return nil
+}
+
+// nonce makes mappings of one PC at one router ours, also after a crash when
+// Config.Seed is kept.
+func (c *Client) nonce(r router) pcpNonce {
+	h := hmac.New(sha256.New, c.cfg.Seed)
+	fmt.Fprintf(h, "pc2 portmap pcp nonce v1 %s %s", r.gw, r.local)
+	return pcpNonce(h.Sum(nil)[:12])
+}
+
+func randomSeed() []byte {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails
+	return b
+}
+
+func (p *pcp) method() Method      { return PCP }
+func (p *pcp) promise() netip.Addr { return p.addr }
+
+func (p *pcp) add(ctx context.Context, a ask) (grant, error) {
+	return p.request(ctx, a, netip.AddrPortFrom(netip.IPv4Unspecified(), a.want), a.lease)
+}
+
+// keep asks again: it costs one datagram and tells of every change.
+func (p *pcp) keep(ctx context.Context, a ask, g grant, _ bool) (grant, error) {
+	return p.request(ctx, a, g.external, a.lease)
+}
+
+func (p *pcp) remove(ctx context.Context, a ask, _ grant) error {
+	_, err := p.request(ctx, a, netip.AddrPortFrom(netip.IPv4Unspecified(), 0), 0)
+	return err
+}
+
+func (p *pcp) request(ctx context.Context, a ask, suggest netip.AddrPort, lease time.Duration) (grant, error) {
+	req := pcpRequest{local: p.router.local, lifetime: seconds(lease), nonce: p.nonce, port: a.port, suggest: suggest}
+	now := time.Now()
+	res, err := pcpExchange(ctx, p.router, req.marshal(), func(res pcpAnswer) bool {
+		return res.opcode == pcpMap && res.nonce == req.nonce && res.port == req.port
+	})
+	switch {
+	case err != nil:
+		return grant{}, err
+	case res.result != pcpSuccess:
+		return grant{}, fmt.Errorf("%w: %s", ErrRefused, res.result)
+	case lease == 0:
+		return grant{}, nil
+	case res.lifetime == 0 || res.external.Port() == 0 || !res.external.Addr().Is4():
+		return grant{}, fmt.Errorf("%w: it gave %s for %d s", ErrRefused, res.external, res.lifetime)
+	}
+	p.addr = res.external.Addr()
+	return grant{external: res.external, lease: min(lease, time.Duration(res.lifetime)*time.Second), at: now}, nil
+}
+
+// seconds of a lease, as all protocols count it.
+func seconds(d time.Duration) uint32 {
+	const most = 7 * 24 * 3600 // IGD 2 allows no more
+	if d <= 0 {
+		return 0
+	}
+	return uint32(min(max(d/time.Second, 1), most))
+}
+
+const (
+	pcpFirstWait = 250 * time.Millisecond
+	pcpPatience  = 3 * time.Second
+)
+
+// pcpExchange sends a request, again after 250 ms, 500 ms and so on, until an
+// answer comes that fits. The socket is connected: only the router's address
+// is sent to and heard.
+func pcpExchange(ctx context.Context, r router, req []byte, fits func(pcpAnswer) bool) (a pcpAnswer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pcpPatience)
+	defer cancel()
+	conn, err := net.DialUDP("udp4", &net.UDPAddr{IP: r.local.AsSlice()}, net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.gw, r.ports.pcp)))
+	if err != nil {
+		return a, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	buf := make([]byte, pcpMost)
+	for wait := pcpFirstWait; ctx.Err() == nil; wait *= 2 {
+		if _, err := conn.Write(req); err != nil {
+			return a, err
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return a, err
+		}
+		for {
+			n, err := conn.Read(buf)
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				break
+			}
+			if err != nil { // refused: nobody listens there
+				return a, cmpErr(ctx, err)
+			}
+			a, err := parsePCP(buf[:n])
+			if errors.Is(err, errPCPVersion) {
+				return a, err
+			}
+			if err == nil && fits(a) {
+				return a, nil
+			}
+		}
+	}
+	return a, ctx.Err()
+}
+
+// cmpErr prefers the reason why the connection was closed.
+func cmpErr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"errors"
+	"time"
+
 	"pc2/backend/connectivity"
 	"pc2/backend/fault"
 	"pc2/backend/names"
@@ -29,7 +32,7 @@ func link(n connectivity.State) map[string]any {
 	}
 	return map[string]any{
 		"success": true, "connected": n.Path != connectivity.Offline, "superNode": super, "connectedAt": n.Since.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"publicEndpoint": orNull(n.URL), "natType": nat, "path": n.Path, "sentence": n.Sentence, "trouble": orNull(n.Trouble),
+		"publicEndpoint": orNull(n.URL), "relayEndpoint": orNull(n.Endpoint), "natType": nat, "path": n.Path, "sentence": n.Sentence, "trouble": orNull(n.Trouble),
 	}
 }
 
@@ -37,15 +40,56 @@ func (s *Server) netConnectivity(c *call) error { return c.ok(link(s.cfg.Net.Sta
 
 func (s *Server) netStatus(c *call) error {
 	n := s.cfg.Net.State()
+	record, err := s.cfg.Net.Record(c.Context())
+	if err != nil {
+		return err
+	}
+	var held any
+	if record.Name != "" {
+		held = map[string]any{"username": record.Name, "superNode": record.SuperNode, "seq": record.Seq}
+	}
 	return c.ok(map[string]any{
 		"success": true, "initialized": true, "identity": map[string]any{"nodeId": s.cfg.Node.String(), "did": s.cfg.Node.DID(), "isNew": false},
 		"username": username(n), "connectivity": link(n),
+		"domain": orNull(s.cfg.Net.Domain()), "superNodes": s.superNodes(n), "record": held, "check": checked(s.cfg.Net.LastCheck()),
 	})
 }
 
+// superNodes are all that this node knows; at most one is in use.
+func (s *Server) superNodes(n connectivity.State) []map[string]any {
+	list := []map[string]any{}
+	for _, sn := range s.cfg.Net.SuperNodes() {
+		list = append(list, map[string]any{"id": sn.ID.String(), "address": sn.Relay, "gatewayUrl": sn.Gateway, "inUse": n.Path != connectivity.Offline && sn.ID == n.SuperNode})
+	}
+	return list
+}
+
+// checked is what a check has shown; null when there was none.
+func checked(c *connectivity.Check) any {
+	if c == nil {
+		return nil
+	}
+	ms := func(known bool, d time.Duration) any {
+		if !known {
+			return nil
+		}
+		return float64(d.Microseconds()) / 1000
+	}
+	return map[string]any{"at": c.At.UTC().Format("2006-01-02T15:04:05.000Z"), "reached": c.Reached, "ms": ms(c.Reached, c.Took), "superNodeMs": ms(c.Super, c.Away)}
+}
+
+// netReconnect tries now what would be tried later, and tells what a visitor
+// would find. Without a super node there is nothing to try.
 func (s *Server) netReconnect(c *call) error {
-	s.cfg.Net.Reconnect()
-	return c.ok(map[string]any{"success": true})
+	check, err := s.cfg.Net.Check(c.Context())
+	var last any
+	switch {
+	case err == nil:
+		last = checked(&check)
+	case !errors.Is(err, connectivity.ErrOff):
+		return err
+	}
+	return c.ok(map[string]any{"success": true, "check": last, "connectivity": link(s.cfg.Net.State())})
 }
 
 func (c *call) username() (names.Name, error) {

@@ -29,7 +29,15 @@ func TestNetworkRoutes(t *testing.T) {
 	o.post("/api/boson/register", map[string]any{"username": "a_b"}).want(400, "name_invalid")
 	o.post("/api/boson/register", map[string]any{}).want(400, "field_missing")
 	o.post("/api/boson/register", map[string]any{"username": "alice"}).want(503, "service_unavailable")
-	o.post("/api/boson/reconnect", map[string]any{}).want(200)
+	if got := o.post("/api/boson/reconnect", map[string]any{}).want(200).object(); got["check"] != nil || got["connectivity"].(map[string]any)["path"] != "offline" {
+		t.Error(got)
+	}
+	if got := m.get("/api/boson/status").want(200).object(); len(got["superNodes"].([]any)) != 0 || got["record"] != nil || got["check"] != nil || got["domain"] != nil {
+		t.Error(got)
+	}
+	if got := o.get("/api/setup/status").want(200).object(); got["hasUsername"] != false || got["canHaveUsername"] != false {
+		t.Error(got)
+	}
 	if o.post("/api/boson/validate-username", map[string]any{"username": "Alice"}).want(200).object()["valid"] != true {
 		t.Error("a good name")
 	}

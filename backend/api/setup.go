@@ -16,8 +16,8 @@ func (s *Server) accessStatus(c *call) error {
 	return c.ok(map[string]any{"hasOwner": set, "ownerWallet": wallet, "hasAntiSnipePassword": false, "hasValidSession": c.who.Session.ID != "", "requiresPassword": false})
 }
 
-// setupStatus is what the first-run page asks before anybody is signed in. A
-// name comes with names; until then set-up is over when there is an owner.
+// setupStatus is what the first-run page asks before anybody is signed in.
+// Set-up is over when there is an owner: a name may come later, or never.
 func (s *Server) setupStatus(c *call) error {
 	_, owned := s.cfg.Auth.Owner()
 	step := "welcome"
@@ -25,7 +25,8 @@ func (s *Server) setupStatus(c *call) error {
 		step = "complete"
 	}
 	return c.ok(map[string]any{
-		"success": true, "needsSetup": !owned, "setupComplete": owned, "hasUsername": false, "hasIdentity": true, "hasMnemonic": true,
+		"success": true, "needsSetup": !owned, "setupComplete": owned, "hasUsername": s.cfg.Net.State().Name != "", "canHaveUsername": len(s.cfg.Net.SuperNodes()) > 0,
+		"hasIdentity": true, "hasMnemonic": true,
 		"hasMnemonicBackup": owned, "step": step, "node_name": s.cfg.NodeName, "node_id": s.cfg.Node.String(), "local": c.in == loopback, "ingress": c.in.String(),
 	})
 }

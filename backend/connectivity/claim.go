@@ -62,6 +62,24 @@ func (l *Ladder) save(ctx context.Context, h held) error {
 	})
 }
 
+// Record is the name that this node holds: the last claim's seq, and where it holds.
+type Record struct {
+	Name, SuperNode string
+	Seq             int64
+}
+
+// Record is the zero value when the node has no name.
+func (l *Ladder) Record(ctx context.Context) (Record, error) {
+	if l.db == nil {
+		return Record{}, nil
+	}
+	h, err := l.load(ctx)
+	if err != nil || h.SuperNode == "" {
+		return Record{}, err
+	}
+	return Record{h.Name, h.SuperNode, h.Seq}, nil
+}
+
 // Register claims a name at the super node in use, gives up the one before, and
 // has it spoken for by this node's relay device. The name holds when it returns.
 func (l *Ladder) Register(ctx context.Context, name names.Name) (State, error) {

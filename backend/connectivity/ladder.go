@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type Config struct {
 	SuperNodes []SuperNode
 	Scheme     string // of public addresses: https or http; "": either
 	Domain     string // that our address has to lie below; "": any
+	Port       int    // of public addresses, as far as it is known; 0: the scheme's own
 	Want       string // name to claim at the start if it is not this node's yet; "": none
 	DB         *store.DB
 	Bus        *event.Bus
@@ -44,12 +46,14 @@ type Ladder struct {
 	key            boson.Key
 	super          []*target
 	scheme, domain string
+	port           int
 	want           string
 	db             *store.DB
 	bus            *event.Bus
 	log            *slog.Logger
 	http           *http.Client
 
+	checks   checks
 	claiming sync.Mutex // one claim at a time; its seq is read, raised and kept
 	conns    chan net.Conn
 	again    chan struct{} // of length 1: do not wait, connect now
@@ -73,7 +77,7 @@ func New(cfg Config) *Ladder {
 		cfg.Bus = event.New()
 	}
 	l := &Ladder{
-		key: cfg.Key, scheme: cfg.Scheme, domain: strings.ToLower(cfg.Domain), want: cfg.Want, db: cfg.DB, bus: cfg.Bus, log: cfg.Log.With("part", "connectivity"),
+		key: cfg.Key, scheme: cfg.Scheme, domain: strings.ToLower(cfg.Domain), port: cfg.Port, want: cfg.Want, checks: newChecks(), db: cfg.DB, bus: cfg.Bus, log: cfg.Log.With("part", "connectivity"),
 		// No proxy from the environment and no redirects: a claim goes where it is addressed.
 		http:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		conns: make(chan net.Conn), again: make(chan struct{}, 1), done: make(chan struct{}), tried: make(chan struct{}),
@@ -96,6 +100,24 @@ func (l *Ladder) State() State {
 
 // Tried is closed when the first attempt to be reachable has ended, well or not.
 func (l *Ladder) Tried() <-chan struct{} { return l.tried }
+
+// Domain is what follows a name and a dot in an address, with its port if it has
+// one; "" if it is not known.
+func (l *Ladder) Domain() string {
+	if l.domain == "" || l.port == 0 || l.port == map[string]int{"https": 443, "http": 80}[l.scheme] {
+		return l.domain
+	}
+	return net.JoinHostPort(l.domain, strconv.Itoa(l.port))
+}
+
+// SuperNodes are the ones of the profile, in their order.
+func (l *Ladder) SuperNodes() []SuperNode {
+	list := make([]SuperNode, len(l.super))
+	for i, t := range l.super {
+		list[i] = t.SuperNode
+	}
+	return list
+}
 
 func (l *Ladder) current() *target {
 	l.mu.Lock()
@@ -179,7 +201,7 @@ func (l *Ladder) Run(ctx context.Context) error {
 		failures++
 		l.log.Debug("not reachable", "failures", failures, "err", err)
 		l.set(func(s *State) {
-			s.Path, s.Relay = Offline, ""
+			s.Path, s.Relay, s.Endpoint = Offline, "", ""
 			if code := fault.CodeOf(err); fault.As(err) != nil {
 				s.Trouble = code
 			}
@@ -190,7 +212,7 @@ func (l *Ladder) Run(ctx context.Context) error {
 		}
 		l.pause(ctx, failures, err)
 	}
-	l.set(func(s *State) { s.Path, s.Relay = Offline, "" })
+	l.set(func(s *State) { s.Path, s.Relay, s.Endpoint = Offline, "", "" })
 	return nil
 }
 
@@ -233,7 +255,7 @@ func (l *Ladder) attempt(ctx context.Context) (online bool, err error) {
 		OnState: func(s activeproxy.State) {
 			if s.Phase == activeproxy.Online {
 				online = true
-				l.set(func(st *State) { st.Path, st.Relay, st.Trouble = Relay, at.Relay, "" })
+				l.set(func(st *State) { st.Path, st.Relay, st.Endpoint, st.Trouble = Relay, at.Relay, s.Session.Endpoint, "" })
 				l.first.Do(func() { close(l.tried) })
 			}
 		},

@@ -22,6 +22,7 @@ type State struct {
 	URL       string // public address; "" without a name
 	SuperNode boson.ID
 	Relay     string // host:port of the super node in use; "" when offline
+	Endpoint  string // host:port that the relay maps to this node; "" when there is none
 	Gateway   string
 	Since     time.Time
 	Trouble   string // stable code of what keeps it offline or nameless; "" when nothing does

@@ -24,7 +24,7 @@ const local = "local"
 // the ladder.
 func (n *Node) newNet(ctx context.Context) error {
 	p := n.cfg.Profile
-	cfg := connectivity.Config{Key: n.id.Key(), Scheme: p.Scheme, Domain: p.Domain, Want: n.cfg.WantedName, DB: n.db, Bus: n.bus, Log: n.cfg.Log}
+	cfg := connectivity.Config{Key: n.id.Key(), Scheme: p.Scheme, Domain: p.Domain, Port: p.GatewayPort, Want: n.cfg.WantedName, DB: n.db, Bus: n.bus, Log: n.cfg.Log}
 	switch {
 	case p.Name == local || p.Name == "":
 		// Loopback alone: nothing of this profile leaves the PC.
@@ -39,6 +39,14 @@ func (n *Node) newNet(ctx context.Context) error {
 			return fmt.Errorf("the super node of profile local: %w", err)
 		}
 		at := n.super.Ready()
+		_, port, err := net.SplitHostPort(at.HTTPAddr)
+		if err != nil {
+			return err
+		}
+		cfg.Domain = "localhost"
+		if cfg.Port, err = strconv.Atoi(port); err != nil {
+			return err
+		}
 		cfg.SuperNodes = []connectivity.SuperNode{{ID: n.super.ID(), Peer: n.super.ID(), Relay: at.ProxyAddr, Gateway: at.GatewayURL}}
 	case p.Name == "ela.city":
 		n.log.Info("the super nodes of ela.city speak an older dialect, which this version does not: this PC2 is not reachable from outside", "profile", p.Name)

@@ -93,7 +93,14 @@ func TestAway(t *testing.T) {
 	if code != 200 || !bytes.Contains(b, []byte(strings.TrimPrefix(address, "http://")+" wants you to sign in")) {
 		t.Fatal(code, string(b))
 	}
+	// The node finds that out by itself, by the way of a visitor.
+	if code, b, _ := do("POST", "/api/boson/reconnect", strings.NewReader("{}"), "Content-Type", "application/json"); code != 200 || !bytes.Contains(b, []byte(`"reached":true`)) {
+		t.Fatal(code, string(b))
+	}
 	u, _ := url.Parse(address)
+	if code, b, _ := do("GET", "/api/boson/status", nil); code != 200 || !bytes.Contains(b, []byte(`"domain":"localhost:`+u.Port()+`"`)) || !bytes.Contains(b, []byte(`"inUse":true`)) {
+		t.Fatal(code, string(b))
+	}
 	for host, want := range map[string]int{"bob.localhost:" + u.Port(): 404, "127.0.0.1:" + u.Port(): 200} {
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/api/health", nil)
 		res, err := c.Do(req)

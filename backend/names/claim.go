@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/gowebpki/jcs"
@@ -90,36 +91,39 @@ func (c Claim) JSON() json.RawMessage { return bytes.Clone(c.raw) }
 
 // ParseClaim reads and verifies a claim.
 func ParseClaim(b []byte) (Claim, error) {
-	if len(b) > maxClaim {
-		return Claim{}, fault.New(fault.TooLarge, "too_large", "A claim has at most 8 KiB.")
-	}
-	fields, err := object(b)
+	fields, sig, text, err := signed(b)
 	if err != nil {
-		return Claim{}, fault.New(fault.Invalid, "client_bad_json", "The claim is not a JSON object.").Because(err)
+		return Claim{}, err
 	}
 	var c Claim
 	if err := c.read(fields); err != nil {
 		return Claim{}, err
-	}
-	sig, err := signature(fields)
-	if err != nil {
-		return Claim{}, err
-	}
-	signed := map[string]json.RawMessage{}
-	for k, v := range fields {
-		if k != "signature" {
-			signed[k] = v
-		}
-	}
-	text, err := canonical(signed)
-	if err != nil {
-		return Claim{}, fault.New(fault.Invalid, "client_bad_json", "The claim has no canonical form.").Because(err)
 	}
 	if !boson.Verify(c.Node, append([]byte(preface), text...), sig) {
 		return Claim{}, ErrSignature
 	}
 	c.raw, err = canonical(fields)
 	return c, err
+}
+
+// signed takes a JSON object apart: fields, signature, and what the signature
+// covers, which is not verified yet.
+func signed(b []byte) (fields map[string]json.RawMessage, sig, text []byte, err error) {
+	if len(b) > maxClaim {
+		return nil, nil, nil, fault.New(fault.TooLarge, "too_large", "A claim has at most 8 KiB.")
+	}
+	if fields, err = object(b); err != nil {
+		return nil, nil, nil, fault.New(fault.Invalid, "client_bad_json", "The claim is not a JSON object.").Because(err)
+	}
+	if sig, err = signature(fields); err != nil {
+		return nil, nil, nil, err
+	}
+	rest := maps.Clone(fields)
+	delete(rest, "signature")
+	if text, err = canonical(rest); err != nil {
+		return nil, nil, nil, fault.New(fault.Invalid, "client_bad_json", "The claim has no canonical form.").Because(err)
+	}
+	return fields, sig, text, nil
 }
 
 // object reads one object whose keys are all different: a second value for a key
@@ -163,43 +167,51 @@ func canonical(fields map[string]json.RawMessage) ([]byte, error) {
 }
 
 func (c *Claim) read(fields map[string]json.RawMessage) (err error) {
-	text := func(key string) string {
-		var s string
-		if err == nil && json.Unmarshal(fields[key], &s) != nil {
-			err = badClaim(key, "is not a text")
-		}
-		return s
+	f := reader{fields: fields}
+	c.Op = Op(f.text("op"))
+	if f.err == nil && c.Op != Register && c.Op != Release {
+		f.err = badClaim("op", "is neither register nor release")
 	}
-	number := func(key string) int64 {
-		var n int64
-		if err == nil && (json.Unmarshal(fields[key], &n) != nil || n < 1 || n > maxExact) {
-			err = badClaim(key, "is not a time in milliseconds")
-		}
-		return n
+	name := f.text("username")
+	if f.err == nil {
+		c.Name, f.err = Parse(name)
 	}
-	id := func(key string) boson.ID {
-		s := text(key)
-		if err != nil {
-			return boson.ID{}
-		}
-		v, bad := boson.ParseID(s)
-		if bad != nil {
-			err = badClaim(key, "is not an ID")
-		}
-		return v
+	c.Node, c.Device, c.SuperNode = f.id("nodeId"), f.id("deviceId"), f.id("superNode")
+	c.Seq = f.number("seq")
+	c.Time = time.UnixMilli(f.number("timestamp"))
+	return f.err
+}
+
+// reader reads fields until one is not as it should be.
+type reader struct {
+	fields map[string]json.RawMessage
+	err    error
+}
+
+func (f *reader) text(key string) (s string) {
+	if f.err == nil && json.Unmarshal(f.fields[key], &s) != nil {
+		f.err = badClaim(key, "is not a text")
 	}
-	c.Op = Op(text("op"))
-	if err == nil && c.Op != Register && c.Op != Release {
-		err = badClaim("op", "is neither register nor release")
+	return s
+}
+
+func (f *reader) number(key string) (n int64) {
+	if f.err == nil && (json.Unmarshal(f.fields[key], &n) != nil || n < 1 || n > maxExact) {
+		f.err = badClaim(key, "is not a whole number above 0")
 	}
-	name := text("username")
-	if err == nil {
-		c.Name, err = Parse(name)
+	return n
+}
+
+func (f *reader) id(key string) (id boson.ID) {
+	s := f.text(key)
+	if f.err != nil {
+		return id
 	}
-	c.Node, c.Device, c.SuperNode = id("nodeId"), id("deviceId"), id("superNode")
-	c.Seq = number("seq")
-	c.Time = time.UnixMilli(number("timestamp"))
-	return err
+	id, err := boson.ParseID(s)
+	if err != nil {
+		f.err = badClaim(key, "is not an ID")
+	}
+	return id
 }
 
 // signature reads 64 bytes in Base64 or hex.

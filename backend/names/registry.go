@@ -65,6 +65,8 @@ type Store interface {
 	Lookup(ctx context.Context, name Name) (Record, error)
 	// ByDevice lists the records that name a relay device.
 	ByDevice(ctx context.Context, device boson.ID) ([]Record, error)
+	// ByNode lists the records that a node holds.
+	ByNode(ctx context.Context, node boson.ID) ([]Record, error)
 	// Seen notes that the names' node is there.
 	Seen(ctx context.Context, device boson.ID, at time.Time) error
 	// Count is how many names are held.

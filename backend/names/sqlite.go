@@ -90,16 +90,25 @@ func (s *SQLite) Lookup(ctx context.Context, name Name) (Record, error) {
 
 // ByDevice implements Store.
 func (s *SQLite) ByDevice(ctx context.Context, device boson.ID) ([]Record, error) {
-	rows, err := s.db.Read(ctx).Query("SELECT "+columns+" FROM names WHERE device = ? AND released = 0", device[:])
+	return s.held(ctx, "device", device)
+}
+
+// ByNode implements Store.
+func (s *SQLite) ByNode(ctx context.Context, node boson.ID) ([]Record, error) {
+	return s.held(ctx, "node", node)
+}
+
+func (s *SQLite) held(ctx context.Context, column string, id boson.ID) ([]Record, error) {
+	rows, err := s.db.Read(ctx).Query("SELECT "+columns+" FROM names WHERE "+column+" = ? AND released = 0", id[:])
 	if err != nil {
-		return nil, fmt.Errorf("names of a device: %w", err)
+		return nil, fmt.Errorf("names of a %s: %w", column, err)
 	}
 	defer rows.Close()
 	var out []Record
 	for rows.Next() {
 		r, err := scan(rows)
 		if err != nil {
-			return nil, fmt.Errorf("names of a device: %w", err)
+			return nil, fmt.Errorf("names of a %s: %w", column, err)
 		}
 		out = append(out, r)
 	}

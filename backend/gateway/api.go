@@ -28,6 +28,7 @@ func (g *Gateway) routes() map[string]route {
 		"/api/available": {"GET", "api", (*call).available},
 		"/api/users":     {"GET", "api", (*call).users},
 		"/api/register":  {"POST", "register", (*call).register},
+		"/api/reach":     {"POST", "reach", (*call).reach},
 		"/":              {"GET", "api", (*call).front},
 	}
 }
@@ -85,7 +86,7 @@ func (c *call) lookup() error {
 	if err != nil {
 		return err
 	}
-	via := c.g.cfg.Dialer.Via(rec)
+	via := c.g.roads.Via(rec)
 	claim, err := names.ParseClaim(rec.Claim)
 	if err != nil {
 		return errors.Join(errors.New("a claim that is kept does not verify"), err)
@@ -117,9 +118,10 @@ func (c *call) available() error {
 
 var errLarge = fault.New(fault.TooLarge, "too_large", "A claim has at most 8 KiB.")
 
-func (c *call) register() error {
+// readClaim reads a signed statement.
+func (c *call) readClaim() ([]byte, error) {
 	if c.ContentLength > maxClaim {
-		return errLarge
+		return nil, errLarge
 	}
 	if c.body != nil {
 		c.body.hurry(headTime) // 8 KiB are not made to last
@@ -128,9 +130,17 @@ func (c *call) register() error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return errLarge
+		return nil, errLarge
 	case err != nil:
-		return fault.New(fault.Invalid, "bad_request", "The body ended before it was complete.").Because(err)
+		return nil, fault.New(fault.Invalid, "bad_request", "The body ended before it was complete.").Because(err)
+	}
+	return body, nil
+}
+
+func (c *call) register() error {
+	body, err := c.readClaim()
+	if err != nil {
+		return err
 	}
 	rec, err := c.g.cfg.Names.Apply(c.Context(), body, c.ip.Addr())
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pc2/backend/boson"
+	"pc2/backend/doorway"
 	"pc2/backend/fault"
 	"pc2/backend/names"
 )
@@ -25,7 +26,7 @@ type Dialer interface {
 	// DialNode opens a connection to the node of rec, whose PrefaceKey (see
 	// preface.Keyed) proves to the node who opened it. ErrOffline: the node is not there.
 	DialNode(ctx context.Context, rec names.Record) (net.Conn, error)
-	// Via says how the node is reached now, "relay" or "direct"; "" if it is not.
+	// Via says how the node is reached now, "relay"; "" if it is not.
 	// It is asked for every request, so it looks and does not try.
 	Via(rec names.Record) string
 }
@@ -42,32 +43,39 @@ type Config struct {
 	Port   int      // of the public addresses; 0: the scheme's own
 	Self   boson.ID // this super node
 
+	// Direct dials nodes that have addresses of their own; nil: all have the relay alone.
+	Direct *doorway.Dialer
+	Inside bool // dial back to private and loopback addresses too: profile local, tests
+
 	HTTP  net.Listener // clear HTTP; redirects to https if that is here too
 	HTTPS net.Listener // TLS with the certificates of TLS
 	TLS   *tls.Config
 
-	// Limits are class -> number over the defaults, 0 for none: register, api,
+	// Limits are class -> number over the defaults, 0 for none: register, reach, api,
 	// offline (a minute and IP), proxy (requests in flight, an IP).
 	Limits map[string]int
 	Log    *slog.Logger
 	Now    func() time.Time
 
-	patience time.Duration // how long bytes may stand still; tests are less patient
+	patience  time.Duration // how long bytes may stand still; tests are less patient
+	reachTime time.Duration // of a dial-back that does not meet the node
 }
 
 // Gateway is the super node's web edge.
 type Gateway struct {
-	cfg     Config
-	log     *slog.Logger
-	started time.Time
-	proxy   *httputil.ReverseProxy
-	nodes   *nodes
-	records *records
-	limits  *limiter
-	places  *places
-	flying  sync.WaitGroup // requests at nodes
-	pages   *pages
-	api     map[string]route
+	cfg      Config
+	log      *slog.Logger
+	started  time.Time
+	proxy    *httputil.ReverseProxy
+	roads    *roads
+	nodes    *nodes
+	records  *records
+	limits   *limiter
+	places   *places
+	reaching *reaching
+	flying   sync.WaitGroup // requests at nodes
+	pages    *pages
+	api      map[string]route
 }
 
 // New builds a gateway. It starts nothing.
@@ -97,9 +105,14 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.patience <= 0 {
 		cfg.patience = time.Minute
 	}
+	if cfg.reachTime <= 0 {
+		cfg.reachTime = reachTime
+	}
+	roads := newRoads(cfg.Dialer, cfg.Direct, cfg.Now)
 	g := &Gateway{
 		cfg: cfg, log: cfg.Log.With("part", "gateway"), started: cfg.Now(),
-		limits: newLimiter(cfg.Limits, cfg.Now), records: newRecords(cfg.Names, cfg.Now), nodes: newNodes(cfg.Dialer),
+		limits: newLimiter(cfg.Limits, cfg.Now), records: newRecords(cfg.Names, cfg.Now),
+		roads: roads, nodes: newNodes(roads), reaching: newReaching(),
 	}
 	g.places = newPlaces(g.limits.of("proxy"))
 	g.proxy = g.newProxy()

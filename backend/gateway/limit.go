@@ -14,7 +14,7 @@ import (
 
 // defaults of the classes; proxy counts requests in flight, the others requests
 // a minute, each for one address.
-var defaults = map[string]int{"register": 5, "api": 100, "offline": 500, "proxy": 256}
+var defaults = map[string]int{"register": 5, "reach": 6, "api": 100, "offline": 500, "proxy": 256}
 
 // maxBuckets bounds what strangers can make us remember; past it the newcomers
 // of a class share one bucket.
@@ -54,12 +54,22 @@ func (l *limiter) of(class string) int { return l.limits[class] }
 // take spends a token of the caller's bucket and writes the headers. Past the
 // limit it is the fault that the caller answers.
 func (l *limiter) take(c *call, class, path string) error {
+	return l.spend(c, class, bucketKey{class + path, network(c.ip.Addr())})
+}
+
+// takeKey is take for a key, wherever it comes from. Who may have one is the
+// caller's to know.
+func (l *limiter) takeKey(c *call, class, key string) error {
+	return l.spend(c, class, bucketKey{class: class + " " + key})
+}
+
+func (l *limiter) spend(c *call, class string, k bucketKey) error {
 	limit := l.limits[class]
 	if limit <= 0 {
 		return nil
 	}
 	now := l.now()
-	b := l.bucket(bucketKey{class + path, network(c.ip.Addr())}, limit, now)
+	b := l.bucket(k, limit, now)
 	ok := b.AllowN(now, 1)
 	left := b.TokensAt(now)
 	h := c.w.Header()

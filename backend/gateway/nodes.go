@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,15 +27,19 @@ const (
 	maxPeers  = 4096            // nodes whose connections are kept
 	maxHeader = 256 << 10       // of a node's answer
 	packet    = 65492           // bytes that one packet of the relay carries
+	// directPing is when a direct connection that says nothing is asked, and how long
+	// an answer may take: a router that lost the port loses its connections without a word.
+	directPing = 3 * time.Second
 )
 
 // nodes carries requests to nodes: small ones on HTTP/2 connections that they
 // share, the others on an HTTP/1.1 connection each, since one upload that stalls
 // on a shared connection would stall the others.
 type nodes struct {
-	dialer Dialer
+	roads  *roads
 	single *http.Transport
-	shared *http.Transport // makes the connections that peers keep
+	shared *http.Transport // makes the connections through relays that peers keep
+	direct *http.Transport // and those to nodes' own addresses
 
 	mu    sync.Mutex
 	peers map[peerKey]*peer
@@ -44,19 +49,20 @@ type nodes struct {
 // gets other connections.
 type peerKey struct{ node, device boson.ID }
 
-func newNodes(d Dialer) *nodes {
-	n := &nodes{dialer: d, peers: map[peerKey]*peer{}}
+func newNodes(r *roads) *nodes {
+	n := &nodes{roads: r, peers: map[peerKey]*peer{}}
 	n.single = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			t := tripOf(ctx)
-			return n.dial(ctx, t.rec, t.c.ip)
+			return opened(ctx, t.c.ip, func(ctx context.Context) (net.Conn, error) { return n.roads.DialNode(ctx, t.rec) })
 		},
 		DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: waitFor,
 		MaxResponseHeaderBytes: maxHeader, WriteBufferSize: packet, ReadBufferSize: packet,
 	}
 	n.shared = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return n.dial(ctx, ctx.Value(recordKey{}).(names.Record), netip.AddrPort{})
+			rec := ctx.Value(recordKey{}).(names.Record)
+			return opened(ctx, netip.AddrPort{}, func(ctx context.Context) (net.Conn, error) { return n.roads.relay.DialNode(ctx, rec) })
 		},
 		IdleConnTimeout: idleTime, DisableCompression: true, ExpectContinueTimeout: waitFor, MaxResponseHeaderBytes: maxHeader,
 		Protocols: new(http.Protocols),
@@ -64,16 +70,25 @@ func newNodes(d Dialer) *nodes {
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 512 << 10, MaxReadFrameSize: packet - 9, SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 	n.shared.Protocols.SetUnencryptedHTTP2(true)
+	n.direct = n.shared.Clone()
+	n.direct.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		rec, at := ctx.Value(recordKey{}).(names.Record), ctx.Value(addressKey{}).(netip.AddrPort)
+		return opened(ctx, netip.AddrPort{}, func(ctx context.Context) (net.Conn, error) { return n.roads.dialAt(ctx, rec.Node, at) })
+	}
+	n.direct.HTTP2.SendPingTimeout, n.direct.HTTP2.PingTimeout = directPing, directPing
 	return n
 }
 
-type recordKey struct{}
+type (
+	recordKey  struct{}
+	addressKey struct{}
+)
 
-// dial opens a connection whose first bytes prove who we are.
-func (n *nodes) dial(ctx context.Context, rec names.Record, visitor netip.AddrPort) (net.Conn, error) {
+// opened dials, and sees to it that the first bytes prove who we are.
+func opened(ctx context.Context, visitor netip.AddrPort, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	conn, err := n.dialer.DialNode(ctx, rec)
+	conn, err := dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("dial node: %w", err)
 	}
@@ -99,6 +114,9 @@ func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		res, err := conn.RoundTrip(sent.request(r))
+		if err != nil && conn.at.IsValid() && conn.Err() != nil && r.Context().Err() == nil {
+			n.roads.failed(rec.Node, conn.at) // the next try goes by the relay
+		}
 		if err == nil || try > 0 || r.Context().Err() != nil || conn.Err() == nil || !sent.again(r) {
 			return res, err
 		}
@@ -206,8 +224,15 @@ type peer struct {
 	n *nodes
 
 	mu      sync.Mutex
-	conns   []*http.ClientConn
+	conns   []sharedConn
 	dialing *dialing // requests that find no connection wait for the same new one
+}
+
+// sharedConn is a connection and where it leads: a proved address, or the zero
+// value for the relay.
+type sharedConn struct {
+	*http.ClientConn
+	at netip.AddrPort
 }
 
 type dialing struct {
@@ -216,58 +241,67 @@ type dialing struct {
 }
 
 // conn returns a connection with room for one more request, reserved.
-func (p *peer) conn(ctx context.Context, rec names.Record) (*http.ClientConn, error) {
+func (p *peer) conn(ctx context.Context, rec names.Record) (sharedConn, error) {
 	for {
 		c, d := p.pick(ctx, rec)
-		if c != nil {
+		if d == nil {
 			return c, nil
 		}
 		select {
 		case <-d.done:
 			if d.err != nil {
-				return nil, d.err
+				return sharedConn{}, d.err
 			}
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return sharedConn{}, ctx.Err()
 		}
 	}
 }
 
-func (p *peer) pick(ctx context.Context, rec names.Record) (*http.ClientConn, *dialing) {
+// pick looks among the connections of the way that is preferred now. Those of
+// another end when their requests do.
+func (p *peer) pick(ctx context.Context, rec names.Record) (sharedConn, *dialing) {
+	at := p.n.roads.address(rec.Node)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	alive := p.conns[:0]
+	p.conns = slices.DeleteFunc(p.conns, func(c sharedConn) bool { return c.Err() != nil })
+	var open []sharedConn
 	for _, c := range p.conns {
-		if c.Err() == nil {
-			alive = append(alive, c)
+		if c.at != at {
+			continue
 		}
-	}
-	clear(p.conns[len(alive):])
-	p.conns = alive
-	for _, c := range p.conns {
 		if c.Reserve() == nil {
 			return c, nil
 		}
+		open = append(open, c)
 	}
-	if len(p.conns) >= maxShared {
-		return p.conns[0], nil // it waits there for a place
+	if len(open) >= maxShared {
+		return open[0], nil // it waits there for a place
 	}
 	if p.dialing == nil {
 		p.dialing = &dialing{done: make(chan struct{})}
 		// The connection is for all who wait, so it does not end with this request.
-		go p.dial(context.WithValue(context.WithoutCancel(ctx), recordKey{}, rec), rec, p.dialing)
+		go p.dial(context.WithValue(context.WithoutCancel(ctx), recordKey{}, rec), rec, at, p.dialing)
 	}
-	return nil, p.dialing
+	return sharedConn{}, p.dialing
 }
 
-func (p *peer) dial(ctx context.Context, rec names.Record, d *dialing) {
-	c, err := p.n.shared.NewClientConn(ctx, "http", rec.Node.String()+":80")
+func (p *peer) dial(ctx context.Context, rec names.Record, at netip.AddrPort, d *dialing) {
+	by := p.n.shared
+	if at.IsValid() {
+		by, ctx = p.n.direct, context.WithValue(ctx, addressKey{}, at)
+	}
+	c, err := by.NewClientConn(ctx, "http", rec.Node.String()+":80")
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil {
-		p.conns = append(p.conns, c)
+	switch {
+	case err == nil:
+		p.conns = append(p.conns, sharedConn{c, at})
+	case at.IsValid():
+		p.n.roads.failed(rec.Node, at) // who waits goes by the relay
+	default:
+		d.err = err
 	}
-	d.err = err
 	p.dialing = nil
 	close(d.done)
 }

@@ -7,13 +7,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"pc2/backend/boson"
 )
 
 // What is kept of nodes that nobody asks for any more is bounded.
 func TestPeersAreForgotten(t *testing.T) {
-	n := newNodes(&relay{})
+	n := newNodes(newRoads(&relay{}, nil, time.Now))
 	busy := &dialing{}
 	for i := range maxPeers + 500 {
 		var k peerKey

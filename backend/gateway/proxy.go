@@ -30,7 +30,7 @@ func (c *call) visit() error {
 	if err != nil {
 		return err
 	}
-	via := c.g.cfg.Dialer.Via(rec)
+	via := c.g.roads.Via(rec)
 	own := c.URL.Path == "/status" && (c.Method == http.MethodGet || c.Method == http.MethodHead)
 	if via == "" || own {
 		if err := c.g.limits.take(c, "offline", ""); err != nil {

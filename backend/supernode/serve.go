@@ -28,6 +28,7 @@ type Flags struct {
 	DHT        string `name:"dht" help:"Address of the DHT; accepted, and not served yet." default:"off" placeholder:"ADDR|off"`
 	Ports      string `help:"Ports that the relay maps." default:"25000-30000" placeholder:"FIRST-LAST"`
 	OpenRelay  bool   `help:"Admit devices that no name names."`
+	Developer  bool   `help:"Dial nodes back at private and loopback addresses too, for test networks."`
 	ReadyFile  string `help:"File to write when everything answers." type:"path" placeholder:"FILE"`
 }
 
@@ -47,7 +48,7 @@ func (f Flags) Config() (Config, error) {
 	}
 	return Config{
 		Dir: f.Data, Domain: f.Domain, Scheme: f.Scheme, PublicHost: f.PublicHost, HTTP: f.HTTP, Proxy: f.Proxy,
-		Ports: activeproxy.PortRange{First: a, Last: b}, OpenRelay: f.OpenRelay,
+		Ports: activeproxy.PortRange{First: a, Last: b}, OpenRelay: f.OpenRelay, Inside: f.Developer,
 	}, nil
 }
 

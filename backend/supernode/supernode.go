@@ -17,6 +17,7 @@ import (
 
 	"pc2/backend/boson"
 	"pc2/backend/boson/activeproxy"
+	"pc2/backend/doorway"
 	"pc2/backend/gateway"
 	"pc2/backend/names"
 	"pc2/backend/store"
@@ -33,6 +34,7 @@ type Config struct {
 	Proxy      string     // host:port of the relay; port 0: a free one, kept
 	Ports      activeproxy.PortRange
 	OpenRelay  bool // a relay session for any device
+	Inside     bool // dial nodes back at private and loopback addresses too: profile local, test networks
 	Version    string
 	Log        *slog.Logger
 }
@@ -144,7 +146,7 @@ func (s *SuperNode) newServices() (err error) {
 		return err
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Dialer: dialer{s.relay}, Names: s.registry, Domain: s.cfg.Domain, Scheme: s.cfg.Scheme, Port: s.publicPort(), Self: s.key.ID(), HTTP: s.http, Log: s.cfg.Log,
+		Dialer: dialer{s.relay}, Direct: doorway.NewDialer(s.key), Inside: s.cfg.Inside, Names: s.registry, Domain: s.cfg.Domain, Scheme: s.cfg.Scheme, Port: s.publicPort(), Self: s.key.ID(), HTTP: s.http, Log: s.cfg.Log,
 	})
 	return err
 }

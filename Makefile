@@ -47,7 +47,8 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 torture: ui ## long runs: kill -9 under load, many large objects
 	build/torture.sh
 
-bench: setup node ## speed and memory, beside nginx in the same run
+bench: setup node super ## speed and memory, beside nginx, ssh -R and plain TCP in the same run
+	build/setup.sh bench
 	build/bench.sh
 
 lint: frontend/node_modules/.package-lock.json ## gofmt, vet, staticcheck, svelte-check

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that tests and benchmarks need, or prints how.
+# Installs the Debian packages that tests need, or prints how.
+#
+#   build/setup.sh bench   also those that only the benchmark compares with
 set -euo pipefail
 
 want=(chromium nginx-light)
+[ "${1:-}" != bench ] || want+=(openssh-client openssh-server)
 need=()
 for p in "${want[@]}"; do
   dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || need+=("$p")
@@ -17,3 +20,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+# The benchmark starts an sshd of its own; the one of the system is nobody's wish here.
+if [[ " ${need[*]} " == *" openssh-server "* ]] && [ -d /run/systemd/system ]; then
+  systemctl disable --quiet --now ssh.service ssh.socket 2>/dev/null || true
+fi

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -83,7 +86,7 @@ func TestConn(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	c, err := dial(srv.Listener.Addr().String(), "X-Test: 1\r\n")
+	c, err := dial(srv.Listener.Addr().String(), "", "X-Test: 1\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +127,7 @@ func TestConnSaysWhatIsWrong(t *testing.T) {
 			io.WriteString(c, answer)
 			c.Close()
 		}()
-		c, err := dial(l.Addr().String(), "")
+		c, err := dial(l.Addr().String(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,5 +147,89 @@ func TestForget(t *testing.T) {
 	left, err := forget(dir)
 	if err != nil || left < 0 || left > 1 { // a file system in memory keeps all
 		t.Error(left, err)
+	}
+}
+
+// Home, and what asks it.
+func TestHome(t *testing.T) {
+	srv := httptest.NewServer(newSource())
+	defer srv.Close()
+	s := &server{name: "home", addr: srv.Listener.Addr().String(), read: "/bytes/", write: "/sink/", also: []*server{{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}}}
+	if _, err := s.download(steadyPattern(), "3000000", 3_000_000, true); err != nil {
+		t.Error(err)
+	}
+	for _, up := range []bool{false, true} {
+		for _, n := range []int{1, 3} {
+			if c, err := s.streams(steadyPattern(), n, 6<<20, up); err != nil || c.Wall <= 0 {
+				t.Error(n, up, c, err)
+			}
+		}
+	}
+	took, err := s.paced(200, 300*time.Millisecond)
+	if err != nil || len(took) == 0 || len(took) > 60 {
+		t.Error(len(took), err)
+	}
+	s.read = "/nowhere/"
+	if _, err := s.streams(steadyPattern(), 1, 1<<20, false); err == nil {
+		t.Error("a download of nothing passed")
+	}
+}
+
+func TestPlainRelay(t *testing.T) {
+	srv := httptest.NewServer(newSource())
+	defer srv.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, over := filepath.Join(t.TempDir(), "ready"), make(chan error, 1)
+	go func() { over <- relay(ctx, []string{ready, srv.Listener.Addr().String()}) }()
+	var e ends
+	if err := (&server{}).waitReady(t.Context(), ready, &e); err != nil {
+		t.Fatal(err)
+	}
+	c, err := dial(e.Direct, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&server{}).one(c); err != nil {
+		t.Error(err)
+	}
+	c.close()
+	cancel()
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFamily(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "sleep 1000 & echo; read x; kill $!")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil { // now sleep is there
+		t.Fatal(err)
+	}
+	_, err = os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+	if got := family(cmd.Process.Pid); err == nil && len(got) != 2 {
+		t.Error(got)
+	}
+	in.Close()
+	cmd.Wait()
+}
+
+func TestTable(t *testing.T) {
+	own := &figure{Name: "a", PC2: series{2}, Nginx: series{4}, MostRatio: 1.5}
+	if rows := table([]*figure{own}); len(rows[0]) != 6 || rows[1][4] != "0.50" || rows[1][5] != "ratio ≤ 1.50" {
+		t.Error(rows)
+	}
+	own.beside(series{-3}, nil)
+	if rows := table([]*figure{own}); rows[1][6] != "-3.00" || rows[1][7] != "" {
+		t.Error(rows)
 	}
 }

@@ -22,8 +22,16 @@ type conn struct {
 	from, to int // of buf: received, not yet taken
 }
 
-// dial connects to host:port. headers end with CRLF, or are empty.
-func dial(hostport, headers string) (*conn, error) {
+// dial connects to host:port. host is what requests say, if it is another one;
+// headers end with CRLF, or are empty.
+func dial(hostport, host, headers string) (*conn, error) {
+	return dialFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), hostport, host, headers)
+}
+
+func dialFrom(from netip.Addr, hostport, host, headers string) (*conn, error) {
+	if host == "" {
+		host = hostport
+	}
 	at, err := netip.ParseAddrPort(hostport)
 	if err != nil {
 		return nil, err
@@ -34,13 +42,14 @@ func dial(hostport, headers string) (*conn, error) {
 	}
 	err = errors.Join(
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Addr: from.As4()}),
 		unix.Connect(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}),
 	)
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &conn{fd: fd, headers: "Host: " + hostport + "\r\n" + headers, buf: make([]byte, 256<<10)}, nil
+	return &conn{fd: fd, headers: "Host: " + host + "\r\n" + headers, buf: make([]byte, 256<<10)}, nil
 }
 
 func (c *conn) close() { unix.Close(c.fd) }

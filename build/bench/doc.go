@@ -1,9 +1,11 @@
 //go:build linux
 
-// Command bench measures a real pc2d beside nginx, in one run on one disk.
+// Command bench measures a real pc2d beside nginx, in one run on one disk, and the
+// roads that lead to a PC at home beside those of others.
 //
-//	make bench              everything, about four minutes
-//	build/bench.sh -quick   one round of less data, to see that it works
+//	make bench                    everything, about eight minutes
+//	build/bench.sh -quick         one round of less data, to see that it works
+//	build/bench.sh -only away     the roads alone
 //
 // What is compared is a store that encrypts, hashes, syncs and keeps books with
 // a server that does none of it, so the ratio to nginx is the figure to watch:
@@ -22,4 +24,20 @@
 //   - The page cache is kept full (memory.go): on a virtual machine the first use of a
 //     page costs a fault in the host, which makes any server several times slower.
 //   - Every byte of the ranges, and of one download, is compared.
+//
+// # Roads
+//
+// A home that answers from memory (home.go) is asked over each road in turn, in the
+// same round, so that only the road differs:
+//
+//	relay     client → pc2super's relay → home            the relay's mapped port
+//	by name   client → pc2super's gateway, relay → home   HTTP/2 between, and the preface
+//	nginx     client → nginx → TLS 1.3 → nginx → home
+//	ssh -R    client → sshd → ssh → home                  where there is an sshd
+//	plain     client → a program that copies → home       no encryption: the floor
+//
+// All processes of a road count, and the home; for relay and by name the device's end
+// of the relay is in the home. The client is not counted, and its CPU time shown.
+// "By name" among the files, above, is another thing: pc2d whole, with its store, beside
+// files of nginx over two hops.
 package main

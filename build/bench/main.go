@@ -15,8 +15,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		act(roles[os.Args[1]], os.Args[2:])
+		return
+	}
 	var o options
 	flag.StringVar(&o.program, "pc2d", "out/pc2d", "the `program` to measure")
+	flag.StringVar(&o.super, "pc2super", "out/pc2super", "the super node's `program`")
 	flag.StringVar(&o.out, "json", "artifacts/bench.json", "`file` for the figures")
 	flag.StringVar(&o.tmp, "tmp", "", "`folder` on the disk to measure on; default: out")
 	only := flag.String("only", "", "comma-separated `parts`: "+strings.Join(partNames(), ", "))
@@ -34,7 +39,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

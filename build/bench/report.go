@@ -42,10 +42,15 @@ type figure struct {
 	Unit  string `json:"unit"`
 	PC2   series `json:"pc2"`
 	Nginx series `json:"nginx,omitempty"` // run for run beside PC2
-	// Aim is the ratio to nginx that the store's specification measured; Most is a
-	// limit for the figure itself.
-	Aim  float64 `json:"aim,omitempty"`
-	Most float64 `json:"most,omitempty"`
+	SSH   series `json:"ssh,omitempty"`   // ssh -R
+	TCP   series `json:"tcp,omitempty"`   // a relay that only copies
+	// Aim is the ratio to nginx that the store's specification measured, MostRatio a
+	// limit for that ratio. Most and Least are limits for the figure itself.
+	Aim       float64 `json:"aim,omitempty"`
+	MostRatio float64 `json:"most_ratio,omitempty"`
+	Most      float64 `json:"most,omitempty"`
+	Least     float64 `json:"least,omitempty"`
+	Away      bool    `json:"away,omitempty"` // about a road, not a server
 
 	Median      float64 `json:"pc2_median"`
 	NginxMedian float64 `json:"nginx_median,omitempty"`
@@ -103,9 +108,17 @@ func (r *report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// beside appends what the other roads took.
+func (f *figure) beside(ssh, tcp series) *figure {
+	f.SSH, f.TCP = append(f.SSH, ssh...), append(f.TCP, tcp...)
+	return f
+}
+
 // number prints with three digits that count.
 func number(v float64) string {
 	switch {
+	case v < 0:
+		return "-" + number(-v)
 	case v >= 100 || v == 0:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case v >= 10:
@@ -124,30 +137,78 @@ func (s series) String() string {
 	return fmt.Sprintf("%s (%s–%s)", number(s.median()), number(slices.Min(s)), number(slices.Max(s)))
 }
 
-// print writes the table: medians, and in brackets the least and the most.
-func (r *report) print(w io.Writer) error {
-	rows := [][]string{{"", "", "PC2", "nginx", "PC2/nginx", "aim"}}
-	for _, f := range r.Figures {
+// wanted says what the specification wants of the figure.
+func (f *figure) wanted() string {
+	switch {
+	case f.Aim > 0:
+		return "ratio " + number(f.Aim)
+	case f.MostRatio > 0:
+		return "ratio ≤ " + number(f.MostRatio)
+	case f.Most > 0:
+		return "≤ " + number(f.Most)
+	case f.Least > 0:
+		return "≥ " + number(f.Least)
+	}
+	return ""
+}
+
+// table has a row for each figure; the columns of the other roads are there if
+// one of the figures needs them.
+func table(figures []*figure) [][]string {
+	head := []string{"", "", "PC2", "nginx", "PC2/nginx", "aim"}
+	roads := slices.ContainsFunc(figures, func(f *figure) bool { return len(f.SSH)+len(f.TCP) > 0 })
+	if roads {
+		head = append(head, "ssh -R", "plain TCP")
+	}
+	rows := [][]string{head}
+	for _, f := range figures {
 		f.done()
-		row := []string{f.Name, f.Unit, f.PC2.String(), f.Nginx.String(), "", ""}
+		row := []string{f.Name, f.Unit, f.PC2.String(), f.Nginx.String(), "", f.wanted()}
 		if f.Ratio > 0 {
 			row[4] = number(f.Ratio)
 		}
-		switch {
-		case f.Aim > 0:
-			row[5] = number(f.Aim)
-		case f.Most > 0:
-			row[5] = "≤ " + number(f.Most)
+		if roads {
+			row = append(row, f.SSH.String(), f.TCP.String())
 		}
 		rows = append(rows, row)
 	}
+	return rows
+}
+
+// print writes the table: medians, and in brackets the least and the most.
+func (r *report) print(w io.Writer) error {
+	var b strings.Builder
+	away := slices.IndexFunc(r.Figures, func(f *figure) bool { return f.Away })
+	if away < 0 {
+		away = len(r.Figures)
+	}
+	for i, figures := range [][]*figure{r.Figures[:away], r.Figures[away:]} {
+		if len(figures) == 0 {
+			continue
+		}
+		if i == 1 {
+			b.WriteString("\n  Away: a road to a home, both of its ends counted\n\n")
+		}
+		layOut(&b, table(figures))
+	}
+	m := r.Machine
+	fmt.Fprintf(&b, "\n  %s, %d cores, %.0f MiB, Linux %s, nginx %s; page cache primed: %t.\n", m.CPU, m.Cores, m.MiB, m.Kernel, m.Nginx, m.Primed)
+	fmt.Fprintf(&b, "  Load average %s at the start, %s at the end; others took %.0f %% of the cores while we measured.\n", m.Load[0], m.Load[1], 100*m.Others)
+	for _, n := range r.Notes {
+		b.WriteString("  " + n + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// layOut writes rows, the figures flush right.
+func layOut(b *strings.Builder, rows [][]string) {
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
 			width[i] = max(width[i], len([]rune(cell)))
 		}
 	}
-	var b strings.Builder
 	for _, row := range rows {
 		for i, cell := range row {
 			pad := strings.Repeat(" ", width[i]-len([]rune(cell)))
@@ -159,14 +220,6 @@ func (r *report) print(w io.Writer) error {
 		}
 		b.WriteByte('\n')
 	}
-	m := r.Machine
-	fmt.Fprintf(&b, "\n  %s, %d cores, %.0f MiB, Linux %s, nginx %s; page cache primed: %t.\n", m.CPU, m.Cores, m.MiB, m.Kernel, m.Nginx, m.Primed)
-	fmt.Fprintf(&b, "  Load average %s at the start, %s at the end; others took %.0f %% of the cores while we measured.\n", m.Load[0], m.Load[1], 100*m.Others)
-	for _, n := range r.Notes {
-		b.WriteString("  " + n + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // save writes the report as JSON.

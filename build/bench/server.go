@@ -21,11 +21,14 @@ type server struct {
 	name    string
 	dir     string // its data
 	addr    string // host:port
+	host    string // of every request; "": addr
 	headers string // of every request
 	write   string // "/write?path=~/": what stands before a name to PUT
 	read    string // before a name to GET
 	cmd     *exec.Cmd
-	log     string // file
+	log     string    // file
+	also    []*server // whose processes count too
+	dies    bool      // of our signal, which is not its failure
 }
 
 // launch starts a program whose server will answer on addr.
@@ -48,7 +51,7 @@ func (s *server) launch(program string, args ...string) error {
 func (s *server) answers(target string) error {
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
-		c, err := dial(s.addr, "")
+		c, err := dial(s.addr, s.host, "")
 		if err != nil { // nobody listens yet
 			time.Sleep(300 * time.Microsecond)
 			continue
@@ -76,7 +79,7 @@ func (s *server) stop() error {
 	}
 	late := time.AfterFunc(10*time.Second, func() { s.cmd.Process.Kill() })
 	defer late.Stop()
-	if err := s.cmd.Wait(); err != nil {
+	if err := s.cmd.Wait(); err != nil && !s.dies {
 		return fmt.Errorf("%s: %w\n%s", s.name, err, s.tail())
 	}
 	return nil
@@ -91,22 +94,34 @@ func (s *server) tail() string {
 	return string(b[max(0, len(b)-2000):])
 }
 
-// pids are the processes of the server.
-func (s *server) pids() []int {
-	pids := []int{s.cmd.Process.Pid}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pids[0], pids[0]))
+// pids are the processes of the server, those that it has started included.
+func (s *server) pids() (pids []int) {
+	if s.cmd != nil {
+		pids = family(s.cmd.Process.Pid)
+	}
+	for _, other := range s.also {
+		pids = append(pids, other.pids()...)
+	}
+	return pids
+}
+
+// family is a process and its descendants; on a kernel that does not tell, the
+// process alone.
+func family(pid int) []int {
+	pids := []int{pid}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
-		return pids // a kernel without that file: the main process alone
+		return pids
 	}
 	for f := range strings.FieldsSeq(string(b)) {
-		if pid, err := strconv.Atoi(f); err == nil {
-			pids = append(pids, pid)
+		if child, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, family(child)...)
 		}
 	}
 	return pids
 }
 
-func (s *server) dial() (*conn, error) { return dial(s.addr, s.headers) }
+func (s *server) dial() (*conn, error) { return dial(s.addr, s.host, s.headers) }
 
 // freeAddr is an address of this PC where nobody listens.
 func freeAddr() (string, error) {
@@ -117,16 +132,16 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// nginxConfig is Debian's nginx.conf with PUT, and with what is in a server's way
-// here taken out: logs, limits, a second copy of a body, and tcp_nopush, by which
-// the last bytes of a range wait 40 ms for an acknowledgement.
+// nginxConfig is Debian's nginx.conf with what is in a server's way here taken out:
+// logs, limits, a second copy of a body, and tcp_nopush, by which the last bytes of a
+// range wait 40 ms for an acknowledgement.
 const nginxConfig = `
 daemon off;
 worker_processes auto;
 pid %[1]s/pid;
 error_log stderr error;
-%[3]s
-events { worker_connections 768; }
+%[2]s
+events { worker_connections 4096; }
 http {
 	sendfile on;
 	access_log off;
@@ -140,8 +155,19 @@ http {
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
 	keepalive_requests 1000000000;
+	keepalive_timeout 600s;
+%[3]s
+}
+`
+
+// nginxFiles is the server beside a store.
+const nginxFiles = `
 	server {
 		listen %[2]s reuseport;
+		listen %[3]s ssl reuseport;
+		ssl_certificate %[4]s;
+		ssl_certificate_key %[4]s;
+		ssl_protocols TLSv1.3;
 		root %[1]s/files;
 		dav_methods PUT DELETE;
 		create_full_put_path on;
@@ -149,34 +175,53 @@ http {
 		autoindex_format json;
 		location = /health { return 200; }
 	}
-}
 `
 
-func startNginx(dir string) (*server, error) {
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // not on the PATH of everybody
+func nginxProgram() string {
+	if program, err := exec.LookPath("nginx"); err == nil {
+		return program
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o755); err != nil {
-		return nil, err
+	return "/usr/sbin/nginx" // not on the PATH of everybody
+}
+
+// writeNginx writes a configuration with these servers into dir.
+func writeNginx(dir, servers string) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
 	}
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "user root;" // the workers write below a folder of ours
 	}
 	config := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, addr, user), 0o644); err != nil {
-		return nil, err
+	return config, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, user, servers), 0o644)
+}
+
+// startNginx starts a server of files, and says where it speaks TLS too.
+func startNginx(dir string) (s *server, tls string, err error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, "", err
 	}
-	s := &server{name: "nginx", dir: dir, addr: addr, write: "/", read: "/", log: filepath.Join(dir, "log")}
-	if err := s.launch(program, "-p", dir, "-c", config); err != nil {
-		return nil, err
+	if tls, err = freeAddr(); err != nil {
+		return nil, "", err
 	}
-	return s, s.answers("/health")
+	certificate, err := selfSigned(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o755); err != nil {
+		return nil, "", err
+	}
+	config, err := writeNginx(dir, fmt.Sprintf(nginxFiles, dir, addr, tls, certificate))
+	if err != nil {
+		return nil, "", err
+	}
+	s = &server{name: "nginx", dir: dir, addr: addr, write: "/", read: "/", log: filepath.Join(dir, "log")}
+	if err := s.launch(nginxProgram(), "-p", dir, "-c", config); err != nil {
+		return nil, "", err
+	}
+	return s, tls, s.answers("/health")
 }
 
 // pc2Config of a start of pc2d.
@@ -192,7 +237,7 @@ func startPC2(cfg pc2Config) (*server, time.Duration, error) {
 		return nil, 0, err
 	}
 	s := &server{name: "PC2", dir: cfg.dir, addr: addr, write: "/write?path=~/", read: "/read?path=~/", log: cfg.dir + ".log"}
-	args := []string{"serve", "--data", cfg.dir, "--listen", addr, "--profile", "local"}
+	args := []string{"serve", "--data", cfg.dir, "--listen", addr, "--profile", "local", "--name", "bench"}
 	if cfg.ready != "" {
 		args = append(args, "--ready-file", cfg.ready)
 	}

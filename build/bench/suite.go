@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,13 +21,14 @@ import (
 )
 
 type options struct {
-	program, out, tmp string
-	only              []string
-	rounds            int
-	prime             int64         // bytes
-	hold              time.Duration // of what is counted
-	big, huge         int64         // bytes of a file
-	entries           int64         // of the listing
+	program, super string
+	out, tmp       string
+	only           []string
+	rounds         int
+	prime          int64         // bytes
+	hold           time.Duration // of what is counted
+	big, huge      int64         // bytes of a file
+	entries        int64         // of the listing
 }
 
 // suite is a run: the two servers, and what was measured so far.
@@ -38,6 +41,8 @@ type suite struct {
 	total      cost
 	began      string // load average
 	pc2, nginx *server
+	byName     *server // pc2 through its gateway and relay
+	twoHops    *server // nginx through another one, with TLS between
 
 	mu      sync.Mutex // guards running and killed
 	running []*server
@@ -61,6 +66,9 @@ func parts() []part {
 		{"list", "listing", measureList},
 		{"", "memory", measureMemory},
 		{"huge", "a file of 2 GiB, and others at work", measureHuge},
+		{"name", "files by name", measureByName},
+		{"idle", "idle connections", measureIdle},
+		{"away", "roads to a home", measureAway},
 	}
 }
 
@@ -96,7 +104,7 @@ func newSuite(o options) (*suite, error) {
 	s := &suite{options: o, dir: dir, pattern: newPattern(), began: loadAverage()}
 	s.report.When = time.Now().UTC().Format(time.RFC3339)
 	// A copy, which nobody else has mapped, can be dropped from the page cache.
-	if err = copyProgram(s.program, s.in("pc2d")); err == nil {
+	if err = errors.Join(copyProgram(s.program, s.in("pc2d")), copyProgram(s.super, s.in("pc2super"))); err == nil {
 		s.primer, err = newPrimer(dir, o.prime)
 	}
 	if err != nil {
@@ -147,13 +155,30 @@ func (s *suite) kill() {
 // close stops the servers and removes everything.
 func (s *suite) close() error {
 	var errs []error
-	for _, v := range s.running {
+	for _, v := range slices.Backward(s.running) { // a home before its super node
 		if err := v.stop(); err != nil && !errors.Is(err, os.ErrProcessDone) && !s.killed {
 			errs = append(errs, err)
 		}
 	}
 	s.primer.close()
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}
+
+// named is the server at its public address, through its gateway and relay.
+func (s *server) named(readyFile string) (*server, error) {
+	var ready struct {
+		GatewayURL string `json:"gateway_url"`
+	}
+	if err := readJSON(readyFile, &ready); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(ready.GatewayURL)
+	if err != nil {
+		return nil, err
+	}
+	v := *s
+	v.name, v.host, v.addr = "PC2 by name", u.Host, net.JoinHostPort("127.0.0.1", u.Port())
+	return &v, nil
 }
 
 // spent adds a cost to the run's total.
@@ -175,11 +200,19 @@ func serve(ctx context.Context, s *suite) (err error) {
 	if err := s.pc2.signIn(ctx, ready); err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
-	s.nginx, err = startNginx(s.in("nginx"))
+	if s.byName, err = s.pc2.named(ready); err != nil {
+		return err
+	}
+	var tls string
+	s.nginx, tls, err = startNginx(s.in("nginx"))
 	s.runs(s.nginx)
 	if err != nil {
 		return err
 	}
+	if s.twoHops, err = s.startFront(s.in("front"), tls, s.nginx); err != nil {
+		return err
+	}
+	s.twoHops.read, s.twoHops.write = "/", "/"
 	pause(ctx, 3*time.Second)
 	if err := s.resident("RSS idle", "VmRSS", 40); err != nil {
 		return err

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,8 +83,12 @@ export class Pc2 {
   }
 
   /** Stands still in the middle of whatever it does, and goes on. */
-  freeze(): void {
+  async freeze(): Promise<void> {
     this.#process?.kill('SIGSTOP');
+    // On a busy machine its threads run on until one of them has taken the signal.
+    const threads = `/proc/${this.#process?.pid}/task`;
+    if (!existsSync('/proc/self/task')) return;
+    await until('the node stands still', () => readdirSync(threads).every((id) => /\) T /.test(readFileSync(join(threads, id, 'stat'), 'utf8'))));
   }
 
   thaw(): void {

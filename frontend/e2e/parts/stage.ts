@@ -56,6 +56,9 @@ export class Stage {
   }
 }
 
+/** How the failure of a step begins that was not tried. */
+export const notReached = 'not reached:';
+
 type Step = (what: string, fn: () => Promise<void>) => void;
 
 /** A story in steps: each stands on the one before, so after a failure the rest cannot be told. */
@@ -65,7 +68,7 @@ export function story(title: string, tell: (stage: Stage, step: Step) => void): 
     let broken: string | null = null;
     tell(stage, (what, fn) =>
       test(what, async () => {
-        if (broken) throw new Error(`not reached: “${broken}” failed`);
+        if (broken) throw new Error(`${notReached} “${broken}” failed`);
         onTestFailed(async () => {
           if (broken) return;
           broken = what;

@@ -111,12 +111,12 @@ func (k Key) Box(id ID) (Box, error) {
 
 // Seal appends the box of plain to dst, which must not overlap it.
 func (b Box) Seal(dst, plain []byte, nonce *Nonce) []byte {
-	return box.SealAfterPrecomputation(dst, plain, (*[NonceSize]byte)(nonce), b.shared())
+	return sealBox(dst, plain, nonce, b.shared())
 }
 
 // Open appends what is in the box to dst, which must not overlap it.
 func (b Box) Open(dst, boxed []byte, nonce *Nonce) ([]byte, error) {
-	plain, ok := box.OpenAfterPrecomputation(dst, boxed, (*[NonceSize]byte)(nonce), b.shared())
+	plain, ok := openBox(dst, boxed, nonce, b.shared())
 	if !ok {
 		return nil, ErrOpen
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pc2/backend/boson"
@@ -35,10 +36,19 @@ type Config struct {
 	Scheme     string // of public addresses: https or http; "": either
 	Domain     string // that our address has to lie below; "": any
 	Port       int    // of public addresses, as far as it is known; 0: the scheme's own
-	Want       string // name to claim at the start if it is not this node's yet; "": none
-	DB         *store.DB
-	Bus        *event.Bus
-	Log        *slog.Logger
+	// Public is the port of the listener that gateways may reach without a relay;
+	// 0: the relay is the only way in.
+	Public uint16
+	// Map asks the router for a port that leads to one of this PC; nil: it is not asked.
+	Map func(ctx context.Context, port uint16) (Mapping, error)
+	// Watch calls moved when this PC came to another network or woke, until ctx
+	// ends; nil: nobody does.
+	Watch func(ctx context.Context, moved func())
+
+	Want string // name to claim at the start if it is not this node's yet; "": none
+	DB   *store.DB
+	Bus  *event.Bus
+	Log  *slog.Logger
 }
 
 // Ladder keeps the node reachable. It is the net.Listener of its visitors.
@@ -60,12 +70,21 @@ type Ladder struct {
 	done     chan struct{}
 	close    sync.Once
 
-	mu    sync.Mutex
-	state State
-	at    int              // index of the super node in use
-	lost  map[*target]bool // where the name has to be claimed again
-	tried chan struct{}
-	first sync.Once
+	public    uint16
+	ask       func(ctx context.Context, port uint16) (Mapping, error)
+	watch     func(ctx context.Context, moved func())
+	pace      pace
+	nudged    chan struct{} // of length 1: look at the rungs now
+	elsewhere atomic.Bool   // moved, and the climber does not know yet
+
+	mu      sync.Mutex
+	session *session  // nil: none
+	looked  time.Time // at the rungs
+	state   State
+	at      int              // index of the super node in use
+	lost    map[*target]bool // where the name has to be claimed again
+	tried   chan struct{}
+	first   sync.Once
 }
 
 // New returns a ladder; it starts nothing.
@@ -86,8 +105,9 @@ func New(cfg Config) *Ladder {
 		l.super = append(l.super, &target{SuperNode: s, device: cfg.Key.RelayDevice(s.Peer)})
 	}
 	l.lost = map[*target]bool{}
-	l.state = State{Path: Offline, Since: time.Now()}
-	l.state.Sentence = l.state.sentence()
+	l.public, l.ask, l.watch, l.pace, l.nudged = cfg.Public, cfg.Map, cfg.Watch, usual, make(chan struct{}, 1)
+	l.state = State{Since: time.Now()}
+	l.state.derive()
 	return l
 }
 
@@ -130,10 +150,10 @@ func (l *Ladder) set(change func(*State)) {
 	l.mu.Lock()
 	before := l.state
 	change(&l.state)
+	l.state.derive()
 	if l.state.Path != before.Path {
 		l.state.Since = time.Now()
 	}
-	l.state.Sentence = l.state.sentence()
 	after := l.state
 	l.mu.Unlock()
 	if after != before {
@@ -142,8 +162,9 @@ func (l *Ladder) set(change func(*State)) {
 	}
 }
 
-// Reconnect tries now instead of at the end of the pause.
+// Reconnect tries now instead of at the end of the pause, the better rungs too.
 func (l *Ladder) Reconnect() {
+	l.nudge()
 	select {
 	case l.again <- struct{}{}:
 	default:
@@ -190,6 +211,12 @@ func (l *Ladder) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { l.climb(ctx) })
+	if l.watch != nil {
+		beside.Go(func() { l.watch(ctx, l.moved) })
+	}
 	for failures := 0; ctx.Err() == nil; {
 		online, err := l.attempt(ctx)
 		if ctx.Err() != nil {
@@ -201,7 +228,6 @@ func (l *Ladder) Run(ctx context.Context) error {
 		failures++
 		l.log.Debug("not reachable", "failures", failures, "err", err)
 		l.set(func(s *State) {
-			s.Path, s.Relay, s.Endpoint = Offline, "", ""
 			if code := fault.CodeOf(err); fault.As(err) != nil {
 				s.Trouble = code
 			}
@@ -212,7 +238,6 @@ func (l *Ladder) Run(ctx context.Context) error {
 		}
 		l.pause(ctx, failures, err)
 	}
-	l.set(func(s *State) { s.Path, s.Relay, s.Endpoint = Offline, "", "" })
 	return nil
 }
 
@@ -250,12 +275,15 @@ func (l *Ladder) attempt(ctx context.Context) (online bool, err error) {
 	if err := l.settle(ctx, at); err != nil {
 		return false, err
 	}
-	client, err := activeproxy.NewClient(activeproxy.ClientConfig{
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &session{at: at, cut: cancel}
+	s.client, err = activeproxy.NewClient(activeproxy.ClientConfig{
 		Relay: at.Relay, Peer: at.Peer, Device: at.device, User: l.key.ID(), Log: l.log,
-		OnState: func(s activeproxy.State) {
-			if s.Phase == activeproxy.Online {
+		OnState: func(now activeproxy.State) {
+			if now.Phase == activeproxy.Online {
 				online = true
-				l.set(func(st *State) { st.Path, st.Relay, st.Endpoint, st.Trouble = Relay, at.Relay, s.Session.Endpoint, "" })
+				l.began(s, now.Session)
 				l.first.Do(func() { close(l.tried) })
 			}
 		},
@@ -263,11 +291,11 @@ func (l *Ladder) attempt(ctx context.Context) (online bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	client := s.client
 	var pump sync.WaitGroup
 	pump.Go(func() { l.take(client) })
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	err = client.Run(ctx)
+	l.ended()
 	client.Close()
 	pump.Wait()
 	if errors.Is(err, activeproxy.ErrRefused) {
@@ -285,6 +313,7 @@ func (l *Ladder) take(client *activeproxy.Client) {
 		}
 		select {
 		case l.conns <- c:
+			l.doubt()
 		case <-l.done:
 			c.Close()
 			return

@@ -30,6 +30,17 @@ func (s *Server) ourHost(hostport string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || slices.Contains(s.hosts, host)
 }
 
+// answers says whether a request is for this node. A gateway's visitors know one
+// name of it, and no other way leads them here: not an address, not *.localhost.
+func (s *Server) answers(c *call) bool {
+	if c.in != gateway {
+		return s.ourHost(c.Host)
+	}
+	host, ok := hostOnly(c.Host)
+	u, err := url.Parse(s.cfg.Net.State().URL)
+	return ok && err == nil && u.Hostname() == host
+}
+
 // hostOnly takes the port off, and the brackets of an IPv6 address. What is
 // neither a name nor an address is refused.
 func hostOnly(hostport string) (string, bool) {

@@ -26,17 +26,29 @@ func link(n connectivity.State) map[string]any {
 	if !n.SuperNode.IsZero() {
 		super = map[string]any{"id": n.SuperNode.String(), "address": n.Relay, "gatewayUrl": n.Gateway}
 	}
-	nat := map[connectivity.Path]string{connectivity.Relay: "relay"}[n.Path]
-	if nat == "" {
-		nat = "unknown"
+	var port any // where the super node met this node
+	if n.Port != 0 {
+		port = n.Port
 	}
+	nat := map[connectivity.Path]string{connectivity.Direct: "direct", connectivity.Mapped: "upnp", connectivity.Relay: "relay", connectivity.Offline: "unknown"}[n.Path]
 	return map[string]any{
 		"success": true, "connected": n.Path != connectivity.Offline, "superNode": super, "connectedAt": n.Since.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"publicEndpoint": orNull(n.URL), "relayEndpoint": orNull(n.Endpoint), "natType": nat, "path": n.Path, "sentence": n.Sentence, "trouble": orNull(n.Trouble),
+		"publicEndpoint": orNull(n.URL), "relayEndpoint": orNull(n.Endpoint), "natType": nat,
+		"path": n.Path, "sentence": n.Sentence, "hint": orNull(n.Hint), "way": orNull(n.Way), "publicPort": port, "trouble": orNull(n.Trouble),
 	}
 }
 
-func (s *Server) netConnectivity(c *call) error { return c.ok(link(s.cfg.Net.State())) }
+// link is link with what changes all the time, and is no event therefore.
+func (s *Server) link(n connectivity.State) map[string]any {
+	m := link(n)
+	m["lastHeartbeat"] = nil
+	if at := s.cfg.Net.LastHeard(); !at.IsZero() {
+		m["lastHeartbeat"] = at.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	return m
+}
+
+func (s *Server) netConnectivity(c *call) error { return c.ok(s.link(s.cfg.Net.State())) }
 
 func (s *Server) netStatus(c *call) error {
 	n := s.cfg.Net.State()
@@ -50,7 +62,7 @@ func (s *Server) netStatus(c *call) error {
 	}
 	return c.ok(map[string]any{
 		"success": true, "initialized": true, "identity": map[string]any{"nodeId": s.cfg.Node.String(), "did": s.cfg.Node.DID(), "isNew": false},
-		"username": username(n), "connectivity": link(n),
+		"username": username(n), "connectivity": s.link(n),
 		"domain": orNull(s.cfg.Net.Domain()), "superNodes": s.superNodes(n), "record": held, "check": checked(s.cfg.Net.LastCheck()),
 	})
 }

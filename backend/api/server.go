@@ -127,7 +127,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		// The pattern, never the address: that can hold a token or a file's name.
 		s.log.Debug("request", "request", c.id, "method", r.Method, "route", c.Pattern, "status", rec.status, "bytes", rec.bytes, "ms", time.Since(began).Milliseconds(), "from", c.in)
 	}()
-	if !s.ourHost(c.Host) {
+	if !s.answers(c) {
 		c.serve(func(*call) error { return errHost })
 		return
 	}

@@ -67,6 +67,14 @@ func (l *Ladder) online() *session {
 	return l.session
 }
 
+// LastHeard is when the relay in use last said anything; zero: there is none.
+func (l *Ladder) LastHeard() time.Time {
+	if s := l.online(); s != nil {
+		return s.client.LastHeard()
+	}
+	return time.Time{}
+}
+
 // nudge has the rungs looked at now.
 func (l *Ladder) nudge() {
 	select {

@@ -36,6 +36,8 @@ type Status struct {
 	Path      string  `json:"path"` // direct, mapped, relay or offline
 	Owner     bool    `json:"owner"`
 	Version   string  `json:"version"`
+	Sentence  string  `json:"sentence"` // the path for people
+	Hint      string  `json:"hint"`     // what would make it better; "" if nothing is to be said
 }
 
 // String is the status in words.
@@ -46,7 +48,11 @@ func (s Status) String() string {
 	case !s.Owner:
 		return "PC2 is running at " + s.URL + ". It has no owner yet."
 	}
-	return "PC2 is running at " + s.URL + "."
+	text := "PC2 is running at " + s.URL + ". " + s.Sentence
+	if s.Hint != "" {
+		text += "\n" + s.Hint
+	}
+	return text
 }
 
 // control is runtime/control.json: how a program of this PC that may read the

@@ -33,7 +33,7 @@ func (n *Node) newNet(ctx context.Context) error {
 			return err
 		}
 		n.super, err = supernode.New(ctx, supernode.Config{
-			Key: &key, Dir: paths{n.cfg.Dir}.super(), Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0", Version: Version, Log: n.cfg.Log,
+			Key: &key, Dir: paths{n.cfg.Dir}.super(), Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0", Inside: true, Version: Version, Log: n.cfg.Log,
 		})
 		if err != nil {
 			return fmt.Errorf("the super node of profile local: %w", err)
@@ -62,6 +62,15 @@ func (n *Node) newNet(ctx context.Context) error {
 			}
 			cfg.SuperNodes = append(cfg.SuperNodes, connectivity.SuperNode{ID: id, Peer: peer, Relay: net.JoinHostPort(s.Host, strconv.Itoa(s.ProxyPort)), Gateway: s.Gateway})
 		}
+	}
+	if err := n.newPublic(cfg.SuperNodes); err != nil {
+		return fmt.Errorf("public listener: %w", err)
+	}
+	if n.public != nil {
+		cfg.Public = uint16(portOf(n.public))
+	}
+	if err := n.reachOut(&cfg); err != nil {
+		return err
 	}
 	n.net = connectivity.New(cfg)
 	return nil

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -64,6 +63,7 @@ type Node struct {
 	auth    *auth.Desk
 	files   *files.Tree
 	super   *supernode.SuperNode // of profile local; else nil
+	public  net.Listener         // for gateways; nil: none
 	net     *connectivity.Ladder
 	api     *api.Server
 	ln      net.Listener
@@ -211,7 +211,10 @@ func (n *Node) Run(ctx context.Context) error {
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
 	preface.Prepare(srv)
-	visitors := preface.Listen(n.net, preface.Config{Log: n.cfg.Log})
+	listeners := []net.Listener{n.ln, preface.Listen(n.net, preface.Config{Log: n.cfg.Log})}
+	if n.public != nil {
+		listeners = append(listeners, preface.Listen(n.public, preface.Config{Log: n.cfg.Log}))
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	// The super node and the ways through it end after the requests that came by them.
 	outer, stopNet := context.WithCancel(context.WithoutCancel(ctx))
@@ -224,7 +227,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.content.Run(work) })
 	g.Go(func() error { return n.auth.Run(ctx) })
 	g.Go(func() error { return n.api.Run(ctx) })
-	for _, l := range []net.Listener{n.ln, visitors} {
+	for _, l := range listeners {
 		g.Go(func() error {
 			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				return err
@@ -312,7 +315,7 @@ func (n *Node) Status() Status {
 	_, owned := n.auth.Owner()
 	s := n.net.State()
 	name, public := named(s)
-	return Status{Running: true, URL: n.URL(), NodeID: n.id.ID().String(), Name: name, PublicURL: public, Path: string(s.Path), Owner: owned, Version: Version}
+	return Status{Running: true, URL: n.URL(), NodeID: n.id.ID().String(), Name: name, PublicURL: public, Path: string(s.Path), Sentence: s.Sentence, Hint: s.Hint, Owner: owned, Version: Version}
 }
 
 // URL is where this PC's browsers find the page.
@@ -330,6 +333,9 @@ func (n *Node) Close() {
 	n.close.Do(func() {
 		if n.ln != nil {
 			n.ln.Close() // Serve's Shutdown may have closed it
+		}
+		if n.public != nil {
+			n.public.Close()
 		}
 		if n.super != nil {
 			n.super.Close()
@@ -351,9 +357,4 @@ func (n *Node) Close() {
 			n.logs.Close() // nobody is left to tell
 		}
 	})
-}
-
-func loopbackHost(h string) bool {
-	a, err := netip.ParseAddr(h)
-	return h == "localhost" || err == nil && a.Unmap().IsLoopback()
 }

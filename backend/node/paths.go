@@ -15,6 +15,7 @@ func (p paths) lock() string    { return filepath.Join(p.dir, "lock") }
 func (p paths) config() string  { return filepath.Join(p.dir, "config.json") }
 func (p paths) runtime() string { return filepath.Join(p.dir, "runtime") }
 func (p paths) control() string { return filepath.Join(p.dir, "runtime", "control.json") }
+func (p paths) public() string  { return filepath.Join(p.dir, "public.json") }
 func (p paths) super() string   { return filepath.Join(p.dir, "super") }
 func (p paths) logs() string    { return filepath.Join(p.dir, "logs") }
 

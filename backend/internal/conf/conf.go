@@ -19,6 +19,8 @@ type Config struct {
 		Host           string // "": the build's default
 		TrustedProxies []Prefix
 		PublicURL      string
+		PublicListen   string // host:port, "off", or "": as the network needs it
+		PortMapping    bool   // ask the router for a port
 		AllowedOrigins []string
 		AllowedHosts   []string
 		Name           string

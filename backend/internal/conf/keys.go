@@ -26,6 +26,8 @@ func (c *Config) keys() []key {
 		{name: "server.port", def: "4200", env: "PORT", set: integer(&c.Server.Port, 1, 65535)},
 		{name: "server.host", set: text(&c.Server.Host, 255)},
 		{name: "server.trusted_proxies", set: prefixes(&c.Server.TrustedProxies)},
+		{name: "server.public_listen", set: parsed(&c.Server.PublicListen, parseListen)},
+		{name: "server.port_mapping", def: "true", set: boolean(&c.Server.PortMapping)},
 		{name: "server.public_url", set: origin(&c.Server.PublicURL)},
 		{name: "server.allowed_origins", set: list(&c.Server.AllowedOrigins, parseOrigin)},
 		{name: "server.allowed_hosts", set: list(&c.Server.AllowedHosts, parseHost)},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -163,6 +164,21 @@ func parseHost(s string) (string, error) {
 		return "", fmt.Errorf("%q is not a host name", s)
 	}
 	return strings.ToLower(s), nil
+}
+
+// parseListen takes host:port, where the host may be missing.
+func parseListen(s string) (string, error) {
+	if s == "" || s == "off" {
+		return s, nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err == nil && host != "" {
+		_, err = parseHost(host)
+	}
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > 65535 {
+		return "", fmt.Errorf("%q is neither off nor host:port such as 0.0.0.0:4201", s)
+	}
+	return s, nil
 }
 
 var address = regexp.MustCompile(`^0x[0-9a-fA-F]{40}$`)

@@ -45,6 +45,18 @@ func TestUnknownIsWarnedAboutInvalidIsListed(t *testing.T) {
 	}
 }
 
+func TestPublicListen(t *testing.T) {
+	for s, ok := range map[string]bool{"": true, "off": true, ":0": true, ":4201": true, "0.0.0.0:4201": true, "[::]:4201": true, "pc.example:1": true, "4201": false, ":": false, ":x": false, ":70000": false, "a b:1": false, "on": false} {
+		c, _, err := load(t, `{"server":{"public_listen":"`+s+`"}}`, nil)
+		if (err == nil) != ok || ok && (c.Server.PublicListen != s || !c.Server.PortMapping) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	if c, _, err := load(t, `{"server":{"port_mapping":false}}`, nil); err != nil || c.Server.PortMapping {
+		t.Error(err)
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	for _, s := range []string{"{", "[]", "null", "5", `{"a":}`, strings.Repeat("[", 20000), `{"a":1} x`, strings.Repeat(" ", maxFile) + "{}"} {
 		if _, w, err := load(t, s, nil); err == nil {

@@ -44,6 +44,9 @@ race: ui ## Go tests under the race detector
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	build/fuzz.sh $(FUZZTIME)
 
+lab: setup ## a home router in network namespaces, and the node behind it (as root)
+	PC2_LAB=1 go test -count=1 -timeout 10m ./backend/lab
+
 torture: ui ## long runs: kill -9 under load, many large objects
 	build/torture.sh
 
@@ -82,4 +85,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node super app dev test race fuzz torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app dev test race fuzz lab torture bench lint vuln screenshots setup clean help

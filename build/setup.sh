@@ -4,7 +4,9 @@
 #   build/setup.sh bench   also those that only the benchmark compares with
 set -euo pipefail
 
-want=(chromium nginx-light)
+# The NAT lab (backend/lab) is the last three. miniupnpd-nftables is the program
+# alone: the package miniupnpd would start it as a service of this PC.
+want=(chromium nginx-light iproute2 nftables miniupnpd-nftables)
 [ "${1:-}" != bench ] || want+=(openssh-client openssh-server)
 need=()
 for p in "${want[@]}"; do

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/huin/goupnp/soap"
 )
 
 // igd maps by one connection service of a UPnP router.
@@ -78,8 +80,12 @@ func (u *igd) add(ctx context.Context, a ask) (grant, error) {
 
 // refusal: what the router says itself is a no; anything else only a failure.
 func refusal(err error) error {
-	if isFault(err) || errors.Is(err, ErrTaken) {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+	f := (*soap.SOAPFaultError)(nil)
+	switch {
+	case errors.As(err, &f):
+		return fmt.Errorf("%w: error %d %q", ErrRefused, f.Detail.UPnPError.Errorcode, f.Detail.UPnPError.ErrorDescription)
+	case errors.Is(err, ErrTaken):
+		return fmt.Errorf("%w: other computers have the ports", ErrRefused)
 	}
 	return err
 }
@@ -166,10 +172,13 @@ func (u *igd) keep(ctx context.Context, a ask, g grant, due bool) (grant, error)
 		return grant{}, err
 	case due, upnpCode(err) == codeNoSuchEntry: // forgotten: the router was restarted
 		again, err := u.addPort(ctx, a, g.external.Port())
-		if err != nil {
-			return grant{}, refusal(err)
+		switch {
+		case errors.Is(err, ErrTaken):
+			return grant{}, err
+		case upnpCode(err) == codeConflict:
+			return grant{}, ErrTaken
 		}
-		return again, nil
+		return again, refusal(err)
 	case g.lease > 0 && left > 0 && left < time.Until(g.at.Add(g.lease)): // the router gives less than was asked for
 		g.lease, g.at = left, time.Now()
 	}

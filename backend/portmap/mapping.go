@@ -90,13 +90,13 @@ func (m *Mapping) Run(ctx context.Context) error {
 			continue
 		case errors.Is(err, ErrLost):
 			return err
-		case errors.Is(err, ErrRefused):
+		case errors.Is(err, ErrRefused) && !errors.Is(err, errDown):
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		}
 		failures++
 		m.log.Debug("mapping not kept", "failures", failures, "err", err)
 		if failures == failuresUntilLost {
-			return fmt.Errorf("%w: the router does not answer: %w", ErrLost, err)
+			return fmt.Errorf("%w: the router does not keep it: %w", ErrLost, err)
 		}
 	}
 }

@@ -15,11 +15,12 @@ import (
 type pmp struct {
 	router router
 	addr   netip.Addr
+	epoch  epoch
 }
 
 func (c *Client) probeNATPMP(ctx context.Context, r router, found func(offer)) error {
 	p := &pmp{router: r}
-	if err := p.ask(ctx); err != nil {
+	if _, err := p.look(ctx); err != nil {
 		return fmt.Errorf("nat-pmp: %w", err)
 	}
 	found(p)
@@ -29,25 +30,31 @@ func (c *Client) probeNATPMP(ctx context.Context, r router, found func(offer)) e
 func (p *pmp) method() Method      { return NATPMP }
 func (p *pmp) promise() netip.Addr { return p.addr }
 
-// ask fetches the router's external address.
-func (p *pmp) ask(ctx context.Context) error {
-	return p.patiently(ctx, func(c *natpmp.Client) error {
+// look fetches the router's external address. Whether it was restarted shows too.
+func (p *pmp) look(ctx context.Context) (restarted bool, err error) {
+	err = p.patiently(ctx, func(c *natpmp.Client) error {
 		r, err := c.GetExternalAddress()
 		if err == nil {
 			p.addr = netip.AddrFrom4(r.ExternalIPAddress)
+			restarted = p.epoch.restarted(r.SecondsSinceStartOfEpoc, time.Now())
 		}
 		return err
 	})
+	return restarted, err
 }
 
 func (p *pmp) add(ctx context.Context, a ask) (grant, error) { return p.request(ctx, a, a.want) }
 
-// keep asks again: it costs two datagrams and tells of every change.
-func (p *pmp) keep(ctx context.Context, a ask, g grant, _ bool) (grant, error) {
-	if err := p.ask(ctx); err != nil {
+func (p *pmp) keep(ctx context.Context, a ask, g grant, due bool) (grant, error) {
+	restarted, err := p.look(ctx)
+	if err != nil {
 		return grant{}, err
 	}
-	return p.request(ctx, a, g.external.Port())
+	if due || restarted || time.Since(g.at) >= a.again {
+		return p.request(ctx, a, g.external.Port())
+	}
+	g.external = netip.AddrPortFrom(p.addr, g.external.Port())
+	return g, nil
 }
 
 func (p *pmp) request(ctx context.Context, a ask, want uint16) (g grant, err error) {
@@ -94,7 +101,11 @@ func (p *pmp) patiently(ctx context.Context, call func(*natpmp.Client) error) (e
 		if err == nil {
 			return nil
 		}
-		if strings.HasPrefix(err.Error(), "Non-zero result code") { // the library has no other sign
+		// The library has no other sign than its words.
+		switch said := err.Error(); {
+		case strings.HasPrefix(said, "Non-zero result code 3"):
+			return errDown
+		case strings.HasPrefix(said, "Non-zero result code"):
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 		if ne, ok := err.(net.Error); ok && !ne.Timeout() { // nobody listens there

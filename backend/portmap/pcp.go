@@ -46,9 +46,10 @@ const (
 type pcpResult uint8
 
 const (
-	pcpSuccess       pcpResult = 0
-	pcpUnsupported   pcpResult = 1
-	pcpNotAuthorized pcpResult = 2
+	pcpSuccess        pcpResult = 0
+	pcpUnsupported    pcpResult = 1
+	pcpNotAuthorized  pcpResult = 2
+	pcpNetworkFailure pcpResult = 7
 )
 
 var pcpResults = [...]string{

@@ -17,6 +17,10 @@ type pcp struct {
 	router router
 	nonce  pcpNonce
 	addr   netip.Addr // of the router, once a mapping told it
+	epoch  epoch
+	// older asks for the address without touching the mapping, which PCP cannot;
+	// nil: the router does not know NAT-PMP besides.
+	older *pmp
 }
 
 // probePCP asks whether the router speaks PCP. It tells its address with a port only.
@@ -30,7 +34,7 @@ func (c *Client) probePCP(ctx context.Context, r router, found func(offer)) erro
 	case a.result == pcpUnsupported:
 		return nil
 	}
-	found(&pcp{router: r, nonce: c.nonce(r)})
+	found(&pcp{router: r, nonce: c.nonce(r), older: &pmp{router: r}})
 	return nil
 }
 
@@ -55,9 +59,32 @@ func (p *pcp) add(ctx context.Context, a ask) (grant, error) {
 	return p.request(ctx, a, netip.AddrPortFrom(netip.IPv4Unspecified(), a.want), a.lease)
 }
 
-// keep asks again: it costs one datagram and tells of every change.
-func (p *pcp) keep(ctx context.Context, a ask, g grant, _ bool) (grant, error) {
-	return p.request(ctx, a, g.external, a.lease)
+func (p *pcp) keep(ctx context.Context, a ask, g grant, due bool) (grant, error) {
+	restarted, err := p.look(ctx)
+	if err != nil {
+		return grant{}, err
+	}
+	moved := p.older != nil && p.older.addr != g.external.Addr()
+	if due || restarted || moved || time.Since(g.at) >= a.again {
+		return p.request(ctx, a, g.external, a.lease)
+	}
+	return g, nil
+}
+
+// look says whether the router was restarted, and brings the address of older up to date.
+func (p *pcp) look(ctx context.Context) (restarted bool, err error) {
+	if p.older != nil {
+		restarted, err = p.older.look(ctx)
+		if err == nil || p.older.addr.IsValid() {
+			return restarted, err
+		}
+		p.older = nil // it never answered
+	}
+	res, err := pcpExchange(ctx, p.router, pcpHead(pcpAnnounce, 0, p.router.local), func(a pcpAnswer) bool { return a.opcode == pcpAnnounce })
+	if err != nil {
+		return false, err
+	}
+	return p.epoch.restarted(res.epoch, time.Now()), nil
 }
 
 func (p *pcp) remove(ctx context.Context, a ask, _ grant) error {
@@ -74,6 +101,8 @@ func (p *pcp) request(ctx context.Context, a ask, suggest netip.AddrPort, lease 
 	switch {
 	case err != nil:
 		return grant{}, err
+	case res.result == pcpNetworkFailure:
+		return grant{}, errDown
 	case res.result != pcpSuccess:
 		return grant{}, fmt.Errorf("%w: %s", ErrRefused, res.result)
 	case lease == 0:
@@ -145,4 +174,19 @@ func cmpErr(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// epoch is the router's clock, which begins anew when it has lost its mappings
+// (RFC 6886, 3.6).
+type epoch struct {
+	seconds uint32
+	at      time.Time
+}
+
+// restarted says whether the clock fell behind what it must show by now.
+func (e *epoch) restarted(seconds uint32, now time.Time) bool {
+	first := e.at.IsZero()
+	least := float64(e.seconds) + now.Sub(e.at).Seconds()*7/8 - 2
+	e.seconds, e.at = seconds, now
+	return !first && float64(seconds) < least
 }

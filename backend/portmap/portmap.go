@@ -17,6 +17,11 @@ var (
 	ErrNone = errors.New("no router that maps ports")
 	// ErrRefused: there is one, and it gives no port.
 	ErrRefused = errors.New("the router gives no port")
+	// ErrBehind is a special case of it: the router has no address of the internet
+	// itself, since another router or the provider's NAT stands before it.
+	ErrBehind = fmt.Errorf("%w: it has no address of the internet itself", ErrRefused)
+	// errDown: the router's own line is down, which may pass.
+	errDown = fmt.Errorf("%w: it has no connection", ErrRefused)
 	// ErrLost: the mapping is gone. ErrTaken and ErrMoved are special cases of it.
 	ErrLost = errors.New("the router's mapping is gone")
 	// ErrTaken: another computer has the port now.
@@ -28,14 +33,15 @@ var (
 // Method is the language in which the router gave the port.
 type Method string
 
-// The methods, in the order in which we prefer them.
+// The methods, in the order in which we prefer them: UPnP alone can be asked who
+// has a port without touching the mapping.
 const (
+	UPnP   Method = "upnp"
 	PCP    Method = "pcp"
 	NATPMP Method = "nat-pmp"
-	UPnP   Method = "upnp"
 )
 
-func (m Method) rank() int { return slices.Index([]Method{PCP, NATPMP, UPnP}, m) }
+func (m Method) rank() int { return slices.Index([]Method{UPnP, PCP, NATPMP}, m) }
 
 // Config of a Client; the zero value works.
 type Config struct {
@@ -92,6 +98,7 @@ type ask struct {
 	port        uint16 // of this PC
 	want        uint16 // external port that we would like
 	lease       time.Duration
+	again       time.Duration // how old a grant may get that cannot be looked at
 	description string
 }
 
@@ -123,9 +130,13 @@ type offer interface {
 const (
 	searchTime = 9 * time.Second // of a whole Map; what is under way then ends within another second
 	// settleTime is how long others are waited for when one method has
-	// answered: enough for the order of preference to hold on a healthy network.
-	settleTime = 200 * time.Millisecond
+	// answered: enough for UPnP's search, and for the order of preference to hold.
+	settleTime = 800 * time.Millisecond
 	undoTime   = 2 * time.Second
+	// looksPerAsk: by NAT-PMP and PCP the router is asked now and then for what it gave
+	// already, which alone shows that it still holds. Not more often, because
+	// miniupnpd deletes the mapping for a moment then.
+	looksPerAsk = 10
 )
 
 // Map asks the router for an external TCP port that leads to port of this PC.
@@ -140,7 +151,7 @@ func (c *Client) Map(ctx context.Context, port uint16) (*Mapping, error) {
 	}
 	s := &search{
 		client: c, router: router{gw: gw, local: local, ports: c.ports},
-		ask: ask{port: port, want: c.last(port), lease: c.cfg.Lease, description: c.cfg.Description},
+		ask: ask{port: port, want: c.last(port), lease: c.cfg.Lease, again: looksPerAsk * c.cfg.Check, description: c.cfg.Description},
 	}
 	m, err := s.run(ctx)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestMap(t *testing.T) {
 		{"igd 2", func(r *fakeRouter) *fakeRouter { r.version = 2; return r.withUPnP() }, UPnP},
 		{"nat-pmp", (*fakeRouter).withNATPMP, NATPMP},
 		{"pcp", (*fakeRouter).withPCP, PCP},
-		{"all", func(r *fakeRouter) *fakeRouter { return r.withPCP().withUPnP() }, PCP},
+		{"all", func(r *fakeRouter) *fakeRouter { return r.withPCP().withUPnP() }, UPnP},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

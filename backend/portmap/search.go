@@ -17,6 +17,7 @@ type search struct {
 	router router
 	ask    ask
 	later  []offer // not public, as far as they say
+	public bool    // one said it was
 	errs   []error
 }
 
@@ -44,6 +45,9 @@ func (s *search) run(ctx context.Context) (*Mapping, error) {
 		return nil, err
 	}
 	err := errors.Join(s.errs...)
+	if errors.Is(err, ErrRefused) && len(s.later) > 0 && !s.public {
+		return nil, fmt.Errorf("%w: %w", ErrBehind, err)
+	}
 	if errors.Is(err, ErrRefused) {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -88,14 +92,21 @@ func (s *search) choose(ctx context.Context, offers <-chan offer) *Mapping {
 			if open = ok; !ok {
 				break
 			}
-			if p := o.promise(); p.IsValid() && !public(p) {
+			p := o.promise()
+			if p.IsValid() && !public(p) {
 				s.later = append(s.later, o)
 				continue
 			}
-			if ready = append(ready, o); len(ready) == 1 {
+			s.public = s.public || public(p)
+			ready = append(ready, o)
+			switch {
+			case o.method().rank() == 0: // nothing better can come
+			case len(ready) == 1:
 				settle.Reset(settleTime)
+				continue
+			default:
+				continue
 			}
-			continue
 		case <-settle.C:
 		}
 		slices.SortStableFunc(ready, func(a, b offer) int { return a.method().rank() - b.method().rank() })

@@ -57,13 +57,18 @@ func searchUPnP(ctx context.Context, r router, found func(*url.URL)) error {
 		}
 		to = append(to, ssdpGroup)
 	}
+	asking, enough := context.WithCancel(ctx)
 	sent := make(chan error, 1)
-	go func() { sent <- ssdpAsk(ctx, conn, r.ports.ssdp, to) }()
-	ssdpListen(conn, r.gw, found)
-	cancel()
+	go func() { sent <- ssdpAsk(asking, conn, r.ports.ssdp, to) }()
+	ssdpListen(conn, r.gw, func(u *url.URL) {
+		enough()
+		found(u)
+	})
+	enough()
 	return <-sent
 }
 
+// ssdpAsk sends the questions, again and again until it is enough.
 func ssdpAsk(ctx context.Context, conn *net.UDPConn, port uint16, to []netip.Addr) error {
 	var failed error
 	for _, pause := range ssdpSends {

@@ -1,0 +1,217 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test binary is also each program of the lab.
+const roleVariable = "PC2_LAB_ROLE"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(play(role, os.Args[1:]))
+	}
+	if os.Getuid() == 0 {
+		if err := sweep(); err != nil {
+			fmt.Fprintln(os.Stderr, "sweep:", err)
+			os.Exit(1)
+		}
+	}
+	// Stories wait for routers most of the time: more of them at once than CPUs.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// needsRoot skips where networks cannot be made. With PC2_LAB=1 (make lab) that is
+// a failure.
+func needsRoot(t *testing.T) {
+	t.Helper()
+	err := canMakeNetworks()
+	switch {
+	case err == nil:
+	case os.Getenv("PC2_LAB") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// canMakeNetworks tries: root alone does not say it, inside a container.
+var canMakeNetworks = sync.OnceValue(func() error {
+	if os.Getuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	for _, p := range []string{"ip", "nft", miniupnpd} {
+		if _, err := exec.LookPath(p); err != nil {
+			return fmt.Errorf("%w (build/setup.sh installs it)", err)
+		}
+	}
+	name := fmt.Sprintf("%s%d-0-try", prefix, os.Getpid())
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		return fmt.Errorf("no network namespaces here: %w: %s", err, out)
+	}
+	out, err := exec.Command("ip", "netns", "exec", name, "nft", "add", "table", "inet", "try").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("no nftables here: %w: %s", err, out)
+	}
+	if out, gone := exec.Command("ip", "netns", "del", name).CombinedOutput(); gone != nil {
+		err = errors.Join(err, fmt.Errorf("%w: %s", gone, out))
+	}
+	return err
+})
+
+const patience = 45 * time.Second // for what takes a second on a PC that is not busy
+
+// program is a process inside a namespace whose lines are read as they come.
+type program struct {
+	t     *testing.T
+	name  string
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu    sync.Mutex
+	lines []string
+	read  int           // lines that expect has passed
+	more  chan struct{} // closed and renewed with each line
+}
+
+// role starts this binary as another program.
+func (s *space) role(role string, args ...string) *program {
+	s.net.t.Helper()
+	return s.start(role, append([]string{"env", roleVariable + "=" + role, "PC2_LOG_LEVEL=debug", os.Args[0]}, args...)...)
+}
+
+// start starts a program. `ip netns exec` becomes it, so its process ID is ours to kill.
+func (s *space) start(name string, args ...string) *program {
+	t := s.net.t
+	t.Helper()
+	p := &program{t: t, name: name, ended: make(chan struct{}), more: make(chan struct{})}
+	p.cmd = exec.Command("ip", append([]string{"netns", "exec", s.name}, args...)...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	err = p.cmd.Start()
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go p.listen(r)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", p.name, p.said())
+		}
+	})
+	return p
+}
+
+func (p *program) listen(r *os.File) {
+	defer close(p.ended)
+	defer p.cmd.Wait()
+	defer r.Close()
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		p.mu.Lock()
+		p.lines = append(p.lines, in.Text())
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+	}
+}
+
+func (p *program) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.lines, "\n")
+}
+
+// expect waits for a line with the text, after those that earlier calls have seen.
+func (p *program) expect(text string) string {
+	p.t.Helper()
+	limit := time.After(patience)
+	for ended := false; ; {
+		p.mu.Lock()
+		for p.read < len(p.lines) {
+			line := p.lines[p.read]
+			p.read++
+			if strings.Contains(line, text) {
+				p.mu.Unlock()
+				return line
+			}
+		}
+		more := p.more
+		p.mu.Unlock()
+		if ended {
+			p.t.Fatalf("%s ended without %q", p.name, text)
+		}
+		select {
+		case <-more:
+		case <-p.ended:
+			ended = true
+		case <-limit:
+			p.t.Fatalf("%s did not say %q", p.name, text)
+		}
+	}
+}
+
+// event reads the next line that is a JSON object with that event.
+func (p *program) event(name string) (e report) {
+	p.t.Helper()
+	line := p.expect(`{"event":"` + name + `"`)
+	if err := json.NewDecoder(bytes.NewReader([]byte(line))).Decode(&e); err != nil {
+		p.t.Fatalf("%s: %v", line, err)
+	}
+	return e
+}
+
+// stop asks the program to end and waits.
+func (p *program) stop() {
+	p.t.Helper()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.t.Errorf("%s does not end", p.name)
+		p.kill()
+	}
+}
+
+// kill ends the program at once.
+func (p *program) kill() {
+	p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// freeze makes the program hang, until thaw.
+func (p *program) freeze() { p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *program) thaw()   { p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// eventually waits until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const miniupnpd = "/usr/sbin/miniupnpd"
+
+// router is a home router: NAT by nftables, ports by miniupnpd.
+type router struct {
+	*space
+	wan, lan string // addresses
+	daemon   *program
+}
+
+// home is the network that most tests want: an internet with one visitor, a
+// router, and a PC and a guest behind it.
+type home struct {
+	*network
+	inet, pc, guest *space
+	router          *router
+}
+
+const (
+	inetAddr   = "25.25.25.2"
+	routerAddr = "25.25.25.1"
+	pcAddr     = "192.168.77.2"
+	guestAddr  = "192.168.77.3"
+	lanAddr    = "192.168.77.1"
+)
+
+func newHome(n *network) *home {
+	h := &home{network: n, inet: n.space("inet"), pc: n.space("pc"), guest: n.space("guest")}
+	h.router = n.router("router", lanAddr)
+	n.wire(h.router.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
+	h.router.wan = routerAddr
+	h.router.plug(h.pc, "lan1", "eth0", pcAddr)
+	h.router.plug(h.guest, "lan2", "eth0", guestAddr)
+	return h
+}
+
+// router makes one whose WAN is not connected yet.
+func (n *network) router(name, lan string) *router {
+	r := &router{space: n.space(name), lan: lan}
+	r.ip("link", "add", "lan0", "type", "bridge", "forward_delay", "0")
+	r.ip("addr", "add", lan+"/24", "dev", "lan0")
+	r.ip("link", "set", "lan0", "up")
+	r.do("", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+	r.do(ruleset, "nft", "-f", "-")
+	return r
+}
+
+// plug connects a computer to the router's LAN.
+func (r *router) plug(s *space, port, dev, addr string) {
+	r.net.t.Helper()
+	r.net.wire(r.space, port, "", s, dev, addr+"/24")
+	r.ip("link", "set", port, "master", "lan0")
+	s.ip("route", "add", "default", "via", r.lan)
+}
+
+// ruleset has the chains that miniupnpd fills. The counter sees only packets that
+// came in through a mapped port, and the answers to them.
+const ruleset = `
+table inet igd {
+  counter mapped { }
+  chain miniupnpd { }
+  chain prerouting_miniupnpd { }
+  chain postrouting_miniupnpd { }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ct status dnat counter name mapped
+    ct state established,related accept
+    iifname "lan0" oifname "wan0" accept
+    jump miniupnpd
+  }
+  chain prerouting { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd; }
+  chain postrouting { type nat hook postrouting priority 100; policy accept; jump postrouting_miniupnpd; oifname "wan0" masquerade; }
+}
+`
+
+// serve says which languages the router speaks.
+type serve struct {
+	upnp, pmp bool
+	extra     string // lines of the configuration
+}
+
+// serve runs miniupnpd and waits until it answers. Real leases have two minutes
+// at least; here they may have seconds.
+func (r *router) serve(s serve) {
+	r.net.t.Helper()
+	conf := filepath.Join(r.net.dir, r.name+".conf")
+	text := fmt.Sprintf(`ext_ifname=wan0
+listening_ip=lan0
+http_port=0
+enable_upnp=%s
+enable_natpmp=%s
+secure_mode=yes
+min_lifetime=2
+upnp_table_name=igd
+upnp_nat_table_name=igd
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+uuid=9a2f0c1e-0000-4000-8000-000000000001
+serial=1
+model_number=1
+%s
+allow 1024-65535 192.168.0.0/16 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+`, yes(s.upnp), yes(s.pmp), s.extra)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		r.net.t.Fatal(err)
+	}
+	r.daemon = r.start("miniupnpd", miniupnpd, "-d", "-f", conf, "-P", filepath.Join(r.net.dir, r.name+".pid"))
+	if s.upnp {
+		r.daemon.expect("HTTP listening on port")
+	}
+	if s.pmp {
+		r.daemon.expect("Listening for NAT-PMP/PCP traffic on port")
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// forget stops miniupnpd and deletes what it had set up.
+func (r *router) forget() {
+	r.net.t.Helper()
+	if r.daemon != nil {
+		r.daemon.kill()
+		r.daemon = nil
+	}
+	r.flush()
+}
+
+// flush deletes the mappings behind miniupnpd's back.
+func (r *router) flush() {
+	r.net.t.Helper()
+	// In one transaction: a PC that sees half of it would repair that half.
+	r.do("flush chain inet igd miniupnpd\nflush chain inet igd prerouting_miniupnpd\nflush chain inet igd postrouting_miniupnpd\n", "nft", "-f", "-")
+}
+
+// mappings are the ports that lead inside now, as nftables has them.
+func (r *router) mappings() []string {
+	r.net.t.Helper()
+	var all []string
+	for line := range strings.Lines(r.do("", "nft", "list", "chain", "inet", "igd", "prerouting_miniupnpd")) {
+		if strings.Contains(line, "dnat") {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	return all
+}
+
+var counted = regexp.MustCompile(`packets \d+ bytes (\d+)`)
+
+// mappedBytes is what went through mapped ports so far.
+func (r *router) mappedBytes() int64 {
+	r.net.t.Helper()
+	out := r.do("", "nft", "list", "counter", "inet", "igd", "mapped")
+	m := counted.FindStringSubmatch(out)
+	if m == nil {
+		r.net.t.Fatalf("no counter in %s", out)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		r.net.t.Fatal(err)
+	}
+	return n
+}
+
+// renumber gives the router another external address, as providers do at night.
+// Miniupnpd learns of it from the kernel.
+func (r *router) renumber(addr string) {
+	r.net.t.Helper()
+	r.ip("addr", "add", addr+"/24", "dev", "wan0")
+	r.ip("addr", "del", r.wan+"/24", "dev", "wan0")
+	r.ip("addr", "replace", addr+"/24", "dev", "wan0") // it goes with the first one unless promote_secondaries is set
+	r.wan = addr
+}

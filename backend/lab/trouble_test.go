@@ -1,0 +1,194 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// languages are the ways of asking, each with a router that speaks no other.
+var languages = []struct {
+	name  string
+	serve serve
+	rules string
+}{
+	{"upnp", serve{upnp: true}, ""},
+	{"nat-pmp", serve{pmp: true}, noPCP},
+	{"pcp", serve{pmp: true}, ""},
+}
+
+// inEach runs a story in a home with each kind of router, side by side.
+func inEach(t *testing.T, story func(*testing.T, *home, serve)) {
+	needsRoot(t)
+	t.Parallel()
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHome(newNetwork(t))
+			h.router.do(l.rules, "nft", "-f", "-")
+			h.router.serve(l.serve)
+			story(t, h, l.serve)
+		})
+	}
+}
+
+func TestRouterStopsAndComesBack(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		pc := h.pc.role("mapper")
+		pc.event("mapped")
+		h.greeted(pcPort)
+
+		h.router.forget()
+		if e := pc.event("lost"); e.Kind != "lost" {
+			t.Errorf("lost: %+v", e)
+		}
+		if e := pc.event("unmapped"); e.Kind != "none" {
+			t.Errorf("unmapped: %+v", e)
+		}
+		h.dark(pcPort)
+
+		h.router.serve(s)
+		if m := pc.event("mapped"); m.External != pcPort {
+			t.Errorf("again: %+v", m)
+		}
+		h.greeted(pcPort)
+		pc.stop()
+	})
+}
+
+func TestRouterHangs(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		h.router.daemon.freeze()
+		pc := h.pc.role("mapper")
+		if e := pc.event("unmapped"); e.Kind != "none" {
+			t.Errorf("hanging at the start: %+v", e)
+		}
+		h.router.daemon.thaw()
+		pc.event("mapped")
+
+		h.router.daemon.freeze()
+		if e := pc.event("lost"); e.Kind != "lost" {
+			t.Errorf("hanging later: %+v", e)
+		}
+		h.greeted(pcPort) // its rules still stand, whether it answers or not
+		h.router.daemon.thaw()
+		if m := pc.event("mapped"); m.External != pcPort {
+			t.Errorf("again: %+v", m)
+		}
+		pc.stop()
+		if m := h.router.mappings(); len(m) != 0 {
+			t.Errorf("left behind: %q", m)
+		}
+	})
+}
+
+// A router that was restarted has lost its mappings and nothing else: they are set
+// up again before anybody notices.
+func TestRouterForgets(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		pc := h.pc.role("mapper")
+		pc.event("mapped")
+		h.router.flush()
+		eventually(t, "mapped again", func() bool { return len(h.router.mappings()) == 1 })
+		h.greeted(pcPort)
+		pc.stop()
+		if said := pc.said(); strings.Contains(said, `"event":"lost"`) {
+			t.Errorf("lost:\n%s", said)
+		}
+	})
+}
+
+func TestAnotherHostTakesThePort(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		pc := h.pc.role("mapper")
+		pc.event("mapped")
+		pc.freeze()
+		h.router.flush()
+		guest := h.guest.role("mapper")
+		if m := guest.event("mapped"); m.External != pcPort {
+			t.Fatalf("the guest got %+v", m)
+		}
+		pc.thaw()
+		if e := pc.event("lost"); e.Kind != "taken" && e.Kind != "moved" {
+			t.Errorf("lost: %+v", e)
+		}
+		m := pc.event("mapped")
+		if m.External == pcPort {
+			t.Fatalf("taken back: %+v", m)
+		}
+		h.greeted(m.External)
+		pc.stop()
+		h.greeted(pcPort) // leads to the guest still: what is another's is not deleted
+		guest.stop()
+	})
+}
+
+func TestExternalAddressChanges(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		pc := h.pc.role("mapper", "-seen", "25.25.25.77")
+		if m := pc.event("mapped"); !m.Behind || m.Private {
+			t.Errorf("a router that says another address than others see: %+v", m)
+		}
+		h.router.renumber("25.25.25.77")
+		if e := pc.event("lost"); e.Kind != "moved" {
+			t.Errorf("lost: %+v", e)
+		}
+		m := pc.event("mapped")
+		if m.External != "25.25.25.77:4433" || m.Behind {
+			t.Fatalf("again: %+v", m)
+		}
+		h.greeted(m.External)
+		pc.stop()
+	})
+}
+
+func TestLeases(t *testing.T) {
+	inEach(t, func(t *testing.T, h *home, s serve) {
+		pc := h.pc.role("mapper", "-lease", "4s")
+		pc.event("mapped")
+		time.Sleep(9 * time.Second) // more than two leases
+		h.greeted(pcPort)
+		pc.kill()
+		eventually(t, "the lease of a killed program ends", func() bool { return len(h.router.mappings()) == 0 })
+		h.dark(pcPort)
+	})
+}
+
+// A second router stands before the first one. Miniupnpd gives no ports then,
+// unless it is told an address.
+func TestDoubleNAT(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	for _, c := range []struct{ name, wan, outer, extra string }{
+		{"private", "192.168.1.2", "192.168.1.1", ""},
+		{"provider's", "100.64.0.2", "100.64.0.1", ""},
+		{"said to be public", "192.168.1.2", "192.168.1.1", "ext_ip=25.25.25.9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t)
+			h := &home{network: n, inet: n.space("inet"), pc: n.space("pc")}
+			outer := n.router("outer", c.outer)
+			n.wire(outer.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
+			h.router = n.router("router", lanAddr)
+			outer.plug(h.router.space, "lan1", "wan0", c.wan)
+			h.router.plug(h.pc, "lan1", "eth0", pcAddr)
+			h.router.serve(serve{upnp: true, pmp: true, extra: c.extra})
+			pc := h.pc.role("mapper", "-seen", routerAddr)
+			if c.extra == "" {
+				if e := pc.event("unmapped"); e.Kind != "behind" {
+					t.Errorf("got %+v", e)
+				}
+				pc.stop()
+				return
+			}
+			m := pc.event("mapped")
+			if !m.Behind || m.Private {
+				t.Errorf("got %+v", m)
+			}
+			h.dark(m.External)
+			h.dark(routerAddr + ":4433")
+			pc.stop()
+		})
+	}
+}

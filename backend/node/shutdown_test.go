@@ -26,11 +26,12 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
+	// The body is read from the pipe when the server has asked for it, so the server
+	// knows of the request when it is told to stop.
+	req.Header.Set("Expect", "100-continue")
 	result := make(chan error, 1)
 	go func() {
-		// A connection of its own: one that rests since the last request is closed
-		// at once, and the server may not have seen yet that it is in use again.
-		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}}).Do(req)
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode != 200 {

@@ -18,6 +18,7 @@
 //	proxy.go     ReverseProxy: who the visitor is goes along, what the visitor claims to be does not
 //	nodes.go     which connection
 //	patience.go  a body may take any time, as long as it moves: 1 minute without a byte ends it
+//	standing.go  and less where more than 64 visitors take nothing: each holds 512 KiB
 //
 // Run's listeners let in at most four connections for each request that may be in
 // flight, by address.

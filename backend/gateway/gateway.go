@@ -58,6 +58,7 @@ type Config struct {
 	Now    func() time.Time
 
 	patience  time.Duration // how long bytes may stand still; tests are less patient
+	standTime time.Duration // and where many visitors take nothing
 	reachTime time.Duration // of a dial-back that does not meet the node
 }
 
@@ -72,6 +73,7 @@ type Gateway struct {
 	records  *records
 	limits   *limiter
 	places   *places
+	standing *standing
 	reaching *reaching
 	flying   sync.WaitGroup // requests at nodes
 	pages    *pages
@@ -105,6 +107,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.patience <= 0 {
 		cfg.patience = time.Minute
 	}
+	if cfg.standTime <= 0 {
+		cfg.standTime = standTime
+	}
 	if cfg.reachTime <= 0 {
 		cfg.reachTime = reachTime
 	}
@@ -115,6 +120,7 @@ func New(cfg Config) (*Gateway, error) {
 		roads: roads, nodes: newNodes(roads), reaching: newReaching(),
 	}
 	g.places = newPlaces(g.limits.of("proxy"))
+	g.standing = newStanding(cfg.standTime)
 	g.proxy = g.newProxy()
 	g.api = g.routes()
 	var err error

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -107,10 +108,16 @@ func (p *patient) over() bool {
 	return p.end
 }
 
-// cause is why the body broke, nil if it did not.
-func (p *patient) cause() error {
+// cause is why the body broke, nil if it did not. over: the request's context has
+// ended. When a read fails, net/http says so there first, and the read returns
+// afterwards; without waiting for it, a visitor who was too slow would look like one
+// who left.
+func (p *patient) cause(over bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for over && p.reading {
+		p.read.Wait()
+	}
 	return p.err
 }
 
@@ -138,20 +145,38 @@ type steady struct {
 	limit   time.Duration
 	each    bool // HTTP/2, where a deadline ends the stream even when nobody writes
 	set     time.Time
+
+	others *standing
+	write  write
+	ended  atomic.Bool // others needed the memory
+}
+
+func newSteady(w http.ResponseWriter, control *http.ResponseController, limit time.Duration, each bool, others *standing) *steady {
+	s := &steady{ResponseWriter: w, control: control, limit: limit, each: each, others: others}
+	s.write.end = func() {
+		s.ended.Store(true)
+		_ = control.SetWriteDeadline(time.Unix(1, 0))
+	}
+	return s
 }
 
 func (s *steady) before() {
-	if now := time.Now(); s.each || now.Sub(s.set) > s.limit/6 {
+	now := time.Now()
+	if s.each || now.Sub(s.set) > s.limit/6 {
 		s.set = now
 		_ = s.control.SetWriteDeadline(now.Add(s.limit))
 	}
+	s.others.begin(&s.write, now)
 }
 
 func (s *steady) after() {
+	s.others.done(&s.write)
 	if s.each {
 		_ = s.control.SetWriteDeadline(time.Time{})
 	}
 }
+
+var errCrowded = errors.New("gateway: the visitor takes too little, and others wait")
 
 // Write hands on what the node has sent, at once: together with the head if that
 // has not left yet.
@@ -161,6 +186,9 @@ func (s *steady) Write(p []byte) (int, error) {
 	n, err := s.ResponseWriter.Write(p)
 	if err == nil {
 		err = s.control.Flush()
+	}
+	if s.ended.Load() { // perhaps in the moment in which it went through
+		err = errCrowded
 	}
 	return n, err
 }

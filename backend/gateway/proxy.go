@@ -74,7 +74,7 @@ func (c *call) forward(rec names.Record) {
 	// Else net/http reads the body to its end before it sends the answer: a node
 	// that refuses an upload would be heard when the upload is over.
 	_ = control.EnableFullDuplex() // HTTP/2 does anyway
-	c.g.proxy.ServeHTTP(&steady{ResponseWriter: c.w, control: control, limit: c.g.cfg.patience, each: r.ProtoMajor > 1}, r)
+	c.g.proxy.ServeHTTP(newSteady(c.w, control, c.g.cfg.patience, r.ProtoMajor > 1, c.g.standing), r)
 }
 
 // flushHead is how long the head of an answer waits for the first bytes of a body
@@ -169,7 +169,7 @@ func ownCookies(h http.Header) {
 func (t *trip) failed(err error) {
 	c := t.c
 	if c.body != nil {
-		switch cause := c.body.cause(); {
+		switch cause := c.body.cause(c.Context().Err() != nil); {
 		case cause == nil:
 		case timedOut(cause):
 			c.fail(errStall)

@@ -19,6 +19,7 @@ const (
 	guest                     // anybody, but a credential that is presented must hold
 	user                      // a session of any role
 	owner                     // the owner's session
+	window                    // the window of the program around this node (desktop_door.go)
 	control                   // the bearer of runtime/control.json, over loopback
 )
 
@@ -78,6 +79,18 @@ func (s *Server) routes() []route {
 		{pattern: "GET /api/user/login-history", policy: user, serve: s.loginHistory},
 		{pattern: "GET /api/user/profile", policy: user, serve: s.profile},
 		{pattern: "POST /api/user/profile", policy: user, serve: s.setProfile},
+
+		// desktop.go
+		{pattern: "GET /desktop/enter", policy: open, serve: s.enter},
+		{pattern: "GET /desktop/window", policy: window, own: true, serve: s.desktopWindow},
+		{pattern: "GET /desktop/about", policy: window, own: true, serve: s.desktopAbout},
+		{pattern: "GET /desktop/address", policy: window, own: true, serve: s.desktopAddress},
+		{pattern: "POST /desktop/open", policy: window, own: true, serve: s.desktopOpen},
+		{pattern: "POST /desktop/busy", policy: window, own: true, serve: s.desktopBusy},
+		{pattern: "POST /desktop/trust", policy: owner, own: true, serve: s.desktopTrust},
+		{pattern: "POST /desktop/handover", policy: window, own: true, serve: s.handoverAsk},
+		{pattern: "GET /desktop/handover", policy: window, own: true, serve: s.handoverAwait},
+		{pattern: "POST /desktop/handover/answer", policy: user, own: true, serve: s.handoverAnswer},
 
 		// setup.go
 		{pattern: "GET /api/access/status", policy: guest, own: true, serve: s.accessStatus},
@@ -209,6 +222,10 @@ func (r *route) run(c *call) error {
 		}
 	}
 	switch r.policy {
+	case window:
+		if err := c.s.fromWindow(c); err != nil {
+			return err
+		}
 	case control:
 		if err := c.s.controlBearer(c); err != nil {
 			return err

@@ -41,6 +41,8 @@ type Config struct {
 	// ControlToken is the bearer of runtime/control.json.
 	ControlToken string
 
+	Desktop Desktop // the program with a window around this node; nil: none
+
 	PublicURL      string
 	AllowedHosts   []string // further host names answered
 	AllowedOrigins []string // further origins that count as the node's own
@@ -68,6 +70,7 @@ type Server struct {
 	big       chan struct{} // places for JSON bodies that are held in memory
 	page      *page
 	live      *live
+	door      *door
 	routesMux *http.ServeMux
 	byPattern map[string]*route
 }
@@ -82,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log.With("part", "api"), cookieID: cfg.Node.String()[:8],
-		limits: newLimiter(cfg.Limits), gates: newGates(32), big: make(chan struct{}, 2),
+		limits: newLimiter(cfg.Limits), gates: newGates(32), big: make(chan struct{}, 2), door: newDoor(),
 	}
 	for _, h := range append(cfg.AllowedHosts, strings.TrimPrefix(strings.TrimPrefix(cfg.PublicURL, "https://"), "http://")) {
 		if host, ok := hostOnly(h); ok {

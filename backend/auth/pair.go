@@ -328,26 +328,43 @@ func (p *pairs) find(id, secret string, now time.Time) (*request, error) {
 
 // paired opens the new browser's session.
 func (d *Desk) paired(ctx context.Context, r *request) (l Login, err error) {
-	now := d.now()
 	err = d.db.Write(ctx, func(tx *store.Tx) error {
-		if l.Role, err = d.readRole(tx, r.wallet); err != nil {
-			return err
-		}
-		if l.Role == "" {
-			return ErrSuspended
-		}
-		var disabled bool
-		err := tx.QueryRow(`SELECT u.disabled, `+userColumns+` FROM users u WHERE u.wallet_address = ?`, r.wallet).Scan(append([]any{&disabled}, l.User.columns()...)...)
-		if err != nil {
-			return fmt.Errorf("read the user: %w", err)
-		}
-		if disabled {
-			return ErrSuspended
-		}
-		if l.Token, l.Session, err = d.issue(tx, l.User, "pair", r.label, r.ip, r.agent, now); err != nil {
-			return err
-		}
-		return Audit(tx, Record{Wallet: &r.wallet, Action: AuthLogin, Resource: l.Session.ID, Detail: map[string]any{"method": "pair", "by": r.session}, IP: r.ip, UserAgent: r.agent, At: now})
+		l, err = d.letIn(tx, r.wallet, letIn{via: "pair", by: r.session, label: r.label, ip: r.ip, agent: r.agent})
+		return err
 	})
 	return l, err
+}
+
+// letIn says how somebody comes in who signed nothing: at another session's word.
+type letIn struct {
+	via, by, label string // by: that session; "" for a consent given before
+	ip             netip.Addr
+	agent          string
+}
+
+// letIn opens a session for w in tx, if w may still come in.
+func (d *Desk) letIn(tx *store.Tx, w wallet.Address, in letIn) (l Login, err error) {
+	now := d.now()
+	if l.Role, err = d.readRole(tx, w); err != nil {
+		return l, err
+	}
+	if l.Role == "" {
+		return l, ErrSuspended
+	}
+	var disabled bool
+	err = tx.QueryRow(`SELECT u.disabled, `+userColumns+` FROM users u WHERE u.wallet_address = ?`, w).Scan(append([]any{&disabled}, l.User.columns()...)...)
+	if err != nil {
+		return l, fmt.Errorf("read the user: %w", err)
+	}
+	if disabled {
+		return l, ErrSuspended
+	}
+	if l.Token, l.Session, err = d.issue(tx, l.User, in.via, in.label, in.ip, in.agent, now); err != nil {
+		return l, err
+	}
+	detail := map[string]any{"method": in.via}
+	if in.by != "" {
+		detail["by"] = in.by
+	}
+	return l, Audit(tx, Record{Wallet: &w, Action: AuthLogin, Resource: l.Session.ID, Detail: detail, IP: in.ip, UserAgent: in.agent, At: now})
 }

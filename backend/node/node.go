@@ -40,12 +40,14 @@ var Version = "dev"
 type Config struct {
 	Dir           string          // data directory
 	Listen        string          // host:port; "": from config.json, else 127.0.0.1:4200
+	MorePorts     int             // how many above that one are tried when another program has it
 	Profile       Profile         // the zero value is "local"
 	WantedName    string          // "": none
 	ReadyFile     string          // "": none
 	RestorePhrase identity.Phrase // the zero Phrase: none
 	UI            fs.FS
 	Log           *slog.Logger
+	Desktop       api.Desktop // nil: no window around this node
 	OnReady       func(Ready) // called once everything answers
 }
 
@@ -126,7 +128,7 @@ func New(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.newServices(ctx); err != nil {
 		return nil, err
 	}
-	if n.ln, err = listen(n.listenAddr()); err != nil {
+	if n.ln, err = listen(n.listenAddr(), cfg.MorePorts); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -150,12 +152,21 @@ func (n *Node) listenAddr() string {
 	return net.JoinHostPort(host, strconv.Itoa(n.conf.Server.Port))
 }
 
-func listen(addr string) (net.Listener, error) {
+// listen takes addr or, when that cannot be had, one of the ports above it.
+func listen(addr string, more int) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("PC2 cannot listen on %s. Is another program using that port? Choose one with --listen. (%w)", addr, err)
+	if err == nil {
+		return ln, nil
 	}
-	return ln, nil
+	if host, port, perr := net.SplitHostPort(addr); perr == nil {
+		first, _ := strconv.Atoi(port) // 0, which asks for any, has none above
+		for p := first + 1; first > 0 && p <= min(first+more, 65535); p++ {
+			if ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p))); err == nil {
+				return ln, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("PC2 cannot listen on %s. Is another program using that port? Choose one with --listen. (%w)", addr, err)
 }
 
 // newServices makes auth, files and api. The api knows which hosts are ours, and
@@ -193,6 +204,7 @@ func (n *Node) newServices(ctx context.Context) (err error) {
 		Version: Version, Node: n.id.ID(), NodeName: c.Server.Name, Started: n.started, Auth: n.auth, Files: n.files, Net: n.net, Bus: n.bus, UI: n.cfg.UI,
 		Phrase:  func() (api.Secret, error) { return n.id.Phrase() },
 		Healthy: n.db.Broken, Status: func() any { return n.Status() }, ControlToken: n.token,
+		Desktop:   n.cfg.Desktop,
 		PublicURL: c.Server.PublicURL, AllowedHosts: c.Server.AllowedHosts, AllowedOrigins: c.Server.AllowedOrigins,
 		TrustedProxies: c.Server.TrustedProxies, Limits: c.Limits, StrictWhoami: c.Auth.StrictWhoami, Tethered: len(tethered), Log: n.cfg.Log,
 	})

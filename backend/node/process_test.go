@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -271,6 +272,27 @@ func TestTakenPort(t *testing.T) {
 	b, err := command(t, Flags{Data: t.TempDir(), Listen: strings.TrimPrefix(p.url, "http://")}).CombinedOutput()
 	if err == nil || !strings.Contains(string(b), "cannot listen") {
 		t.Fatalf("%v %s", err, b)
+	}
+}
+
+func TestTheNextFreePort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	addr := taken.Addr().(*net.TCPAddr)
+	if ln, err := listen(addr.String(), 0); err == nil {
+		ln.Close()
+		t.Fatal("a taken port, taken again")
+	}
+	ln, err := listen(addr.String(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if got := ln.Addr().(*net.TCPAddr).Port; got <= addr.Port || got > addr.Port+100 {
+		t.Fatal(got, addr.Port)
 	}
 }
 

@@ -17,7 +17,7 @@ func Serve(ctx context.Context, f Flags, ui fs.FS, out, log io.Writer) error {
 	}
 	cfg.UI = ui
 	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: LogLevel()}))
-	cfg.OnReady = func(r Ready) { welcome(out, r) }
+	cfg.OnReady = func(r Ready) { Welcome(out, r) }
 	n, err := New(ctx, cfg)
 	if err != nil {
 		return err
@@ -25,7 +25,8 @@ func Serve(ctx context.Context, f Flags, ui fs.FS, out, log io.Writer) error {
 	return n.Run(ctx)
 }
 
-func welcome(out io.Writer, r Ready) {
+// Welcome tells people where to go.
+func Welcome(out io.Writer, r Ready) {
 	open, first := r.URL, ""
 	if r.ClaimCode != nil {
 		open, first = r.URL+"/#claim="+*r.ClaimCode, " It has no owner yet. Open this address to make it yours:"

@@ -1,0 +1,260 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"html/template"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+
+	"pc2/backend/auth"
+	"pc2/backend/fault"
+)
+
+// Desktop is the program with a window around this node. Without one the routes
+// below /desktop answer 404.
+type Desktop interface {
+	// Browse opens an http or https address in the system's browser.
+	Browse(url string) error
+	// Busy asks that the window keeps its page for so long, even when it is closed.
+	Busy(time.Duration)
+	// Window says whether there is a window at all, or the system's browser in its place.
+	Window() bool
+}
+
+var (
+	errNotWindow = fault.New(fault.Denied, "forbidden", "Only the PC2 window on this PC may do that.")
+	errKeyUsed   = "This address worked once, and has been used or is too old. Open PC2 from its icon."
+	errBrowse    = fault.New(fault.Invalid, "bad_request", "Only addresses that begin with http:// or https:// can be opened.")
+	errNoBrowser = fault.New(fault.Unavailable, "no_browser", "The browser of this PC could not be opened.")
+)
+
+// Enter is the path that lets a window in, once: with a page to go to.
+func (s *Server) Enter(to string) string {
+	return "/desktop/enter?k=" + s.door.key(to, time.Now())
+}
+
+// enter trades the key for the window's cookie. A session comes with it only
+// when the owner has consented; a node without an owner gives its claim code
+// instead, in the fragment, which no server sees.
+func (s *Server) enter(c *call) error {
+	if s.cfg.Desktop == nil || c.in != loopback {
+		return errNoRoute
+	}
+	key, err := c.fields.text("k")
+	if err != nil {
+		return err
+	}
+	to, ok := s.door.use(key, time.Now())
+	if !ok {
+		return c.local(http.StatusForbidden, "enter", map[string]any{"Problem": errKeyUsed})
+	}
+	c.setWindowCookie()
+	if code := s.cfg.Auth.ClaimCode().Reveal(); code != "" && to == "/" {
+		to = "/#claim=" + code
+	} else if err := s.enterTrusted(c); err != nil {
+		return err
+	}
+	// Not a 303: the window comes from another origin, and a navigation that
+	// began there brings no SameSite=Strict cookie to where it ends.
+	return c.local(http.StatusOK, "enter", map[string]any{"To": to})
+}
+
+// enterTrusted signs the window in when its owner wants that and it is not.
+func (s *Server) enterTrusted(c *call) error {
+	if token := c.anyCookie(); token != "" {
+		if _, err := s.cfg.Auth.Authenticate(c.Context(), token, c.ip, c.UserAgent()); err == nil {
+			return nil // a window that rested still has its session
+		}
+	}
+	l, err := s.cfg.Auth.EnterTrusted(c.Context(), "PC2 window", c.ip, c.UserAgent())
+	if err != nil || l == nil {
+		return err
+	}
+	if err := s.cfg.Files.EnsureHome(c.Context(), l.User.Wallet); err != nil {
+		return err
+	}
+	c.setCookie(l.Token, int(time.Until(l.Session.ExpiresAt).Seconds()))
+	return nil
+}
+
+// anyCookie is the sign-in cookie of a request that has proved itself by a key.
+func (c *call) anyCookie() string {
+	k, err := c.Cookie(c.cookieName())
+	if err != nil {
+		return ""
+	}
+	return k.Value
+}
+
+func (c *call) windowCookieName() string { return "pc2w_" + c.s.cookieID }
+
+func (c *call) setWindowCookie() {
+	http.SetCookie(c.w, &http.Cookie{Name: c.windowCookieName(), Value: c.s.door.window, Path: "/desktop", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+// fromWindow lets in the window that this program opened, over loopback.
+func (s *Server) fromWindow(c *call) error {
+	if s.cfg.Desktop == nil {
+		return errNoRoute
+	}
+	k, err := c.Cookie(c.windowCookieName())
+	if err != nil || c.in != loopback || subtle.ConstantTimeCompare([]byte(k.Value), []byte(s.door.window)) != 1 {
+		return errNotWindow
+	}
+	return nil
+}
+
+// desktopWindow tells the page that it is in the window, and what may be had there.
+func (s *Server) desktopWindow(c *call) error {
+	trusted, err := s.cfg.Auth.Trusted(c.Context())
+	if err != nil {
+		return err
+	}
+	return c.ok(map[string]any{"success": true, "window": s.cfg.Desktop.Window(), "trusted": trusted, "version": s.cfg.Version, "os": runtime.GOOS})
+}
+
+func (s *Server) desktopOpen(c *call) error {
+	to, err := c.fields.text("url")
+	if err != nil {
+		return err
+	}
+	if u, err := url.Parse(to); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(to) > 8192 {
+		return errBrowse
+	}
+	if err := s.cfg.Desktop.Browse(to); err != nil {
+		return errNoBrowser.Because(err)
+	}
+	return c.ok(map[string]any{"success": true})
+}
+
+// busyFor is how long one word of the page keeps it loaded; it says so again
+// while it has something to lose.
+const busyFor = 90 * time.Second
+
+func (s *Server) desktopBusy(c *call) error {
+	busy, err := c.fields.flag(true, "busy")
+	if err != nil {
+		return err
+	}
+	d := time.Duration(0)
+	if busy {
+		d = busyFor
+	}
+	s.cfg.Desktop.Busy(d)
+	return c.ok(map[string]any{"success": true})
+}
+
+// desktopTrust is the owner's consent, given in the window itself.
+func (s *Server) desktopTrust(c *call) error {
+	if err := s.fromWindow(c); err != nil {
+		return err
+	}
+	on, err := c.fields.flag(false, "trusted")
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Auth.Trust(c.Context(), c.who, on, c.ip, c.UserAgent()); err != nil {
+		return err
+	}
+	return c.ok(map[string]any{"success": true, "trusted": on})
+}
+
+// handoverAsk sends the owner to the system's browser, where the wallet is.
+func (s *Server) handoverAsk(c *call) error {
+	key := s.door.ask(c.UserAgent(), time.Now())
+	if err := s.cfg.Desktop.Browse(c.origin + "/#window=" + key); err != nil {
+		return errNoBrowser.Because(err)
+	}
+	return c.ok(map[string]any{"success": true, "expires_in": int(handoverFor.Seconds())})
+}
+
+// handoverAnswer is the browser's, which is signed in and was asked.
+func (s *Server) handoverAnswer(c *call) error {
+	if c.in != loopback {
+		return errNotWindow
+	}
+	key, err := c.fields.text("key")
+	if err != nil {
+		return err
+	}
+	allow, err := c.fields.flag(false, "allow")
+	if err != nil {
+		return err
+	}
+	h, err := s.door.answer(key, time.Now())
+	if err != nil {
+		return err
+	}
+	if !allow {
+		h.decide(nil, auth.ErrPairDenied)
+		return c.ok(map[string]any{"success": true})
+	}
+	l, err := s.cfg.Auth.SignInWindow(c.Context(), c.who, "PC2 window", c.ip, h.agent)
+	if err != nil {
+		h.decide(nil, err)
+		return err
+	}
+	h.decide(&l, nil)
+	return c.ok(map[string]any{"success": true})
+}
+
+// handoverAwait answers the window once the browser decided.
+func (s *Server) handoverAwait(c *call) error {
+	h := s.door.current(time.Now())
+	if h == nil {
+		return auth.ErrPairExpired
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), pairPoll)
+	defer cancel()
+	select {
+	case <-h.decided:
+	case <-ctx.Done():
+		return auth.ErrPairWaiting
+	}
+	l, err := s.door.collect(h)
+	if err != nil {
+		return err
+	}
+	return s.signedIn(c, *l)
+}
+
+// desktopAbout and desktopAddress are small pages that need nobody signed in:
+// who sees the window sits at the PC.
+func (s *Server) desktopAbout(c *call) error {
+	return c.local(http.StatusOK, "about", map[string]any{"Version": s.cfg.Version, "OS": runtime.GOOS + " " + runtime.GOARCH, "Go": runtime.Version()})
+}
+
+func (s *Server) desktopAddress(c *call) error {
+	state := s.cfg.Net.State()
+	if state.URL == "" {
+		return c.local(http.StatusOK, "address", map[string]any{"Sentence": state.Sentence})
+	}
+	svg, err := qrSVG(state.URL)
+	if err != nil {
+		return err
+	}
+	return c.local(http.StatusOK, "address", map[string]any{"URL": state.URL, "Sentence": state.Sentence, "QR": template.HTML(svg)})
+}
+
+// localCSP allows what stands in the page itself, and no script.
+const localCSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (c *call) local(code int, page string, data map[string]any) error {
+	var b strings.Builder
+	if err := localPages.ExecuteTemplate(&b, page, data); err != nil {
+		return err
+	}
+	h := c.w.Header()
+	h.Set("Content-Security-Policy", localCSP)
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	return c.bytes(code, "text/html; charset=utf-8", []byte(b.String()))
+}
+
+// newDoor makes the window's cookie of this process.
+func newDoor() *door { return &door{window: rand.Text(), keys: map[string]pass{}} }

@@ -1,0 +1,206 @@
+package api
+
+import (
+	"errors"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pc2/backend/auth"
+)
+
+// program is the program around the node.
+type program struct {
+	opened chan string
+	broken bool
+	busy   chan time.Duration
+}
+
+func (p *program) Browse(url string) error {
+	if p.broken {
+		return errors.New("no browser")
+	}
+	p.opened <- url
+	return nil
+}
+func (p *program) Busy(d time.Duration) { p.busy <- d }
+func (p *program) Window() bool         { return true }
+
+func withProgram(t *testing.T) (*home, *program) {
+	p := &program{opened: make(chan string, 8), busy: make(chan time.Duration, 8)}
+	return start(t, func(c *Config) { c.Desktop = p }), p
+}
+
+// in opens the door for v and says where it leads.
+func (v *visitor) in(to string) string {
+	v.h.t.Helper()
+	a := v.get(v.h.api.Enter(to), with("Sec-Fetch-Site", "cross-site")).want(200) // from wails://
+	m := regexp.MustCompile(`url=([^"]*)"`).FindSubmatch(a.body)
+	if m == nil {
+		v.h.t.Fatalf("it leads nowhere: %s", a.body)
+	}
+	return html.UnescapeString(string(m[1]))
+}
+
+func TestDoorStory(t *testing.T) {
+	h, _ := withProgram(t)
+	v := h.visitor()
+	v.get("/desktop/window").want(403, "forbidden")
+	v.get("/desktop/enter").want(403)
+	v.get("/desktop/enter?k=x").want(403)
+	if to := v.in("/"); to != "/#claim="+h.auth.ClaimCode().Reveal() {
+		t.Fatal("a node without an owner:", to)
+	}
+	w := v.get("/desktop/window").want(200).object()
+	if w["window"] != true || w["trusted"] != false {
+		t.Fatal(w)
+	}
+	key := h.api.Enter("/desktop/about")
+	if a := v.get(key).want(200); !strings.Contains(string(a.body), "url=/desktop/about") {
+		t.Fatalf("%s", a.body)
+	}
+	v.get(key).want(403)
+	v.get("/desktop/about").want(200)
+	v.get("/desktop/address").want(200)
+	v.get("/desktop/window", with("Origin", "https://evil.example")).want(403, "forbidden")
+	h.visitor().get("/desktop/window").want(403, "forbidden")
+	h.visitor().get("/desktop/window", with("Cookie", "pc2w_"+h.api.cookieID+"=")).want(403, "forbidden")
+	v.get("/desktop/window", with("X-Forwarded-For", "192.0.2.1")).want(403, "forbidden")
+	v.get(h.api.Enter("/"), with("X-Forwarded-For", "192.0.2.1")).want(404)
+
+	h.owner()
+	if to := v.in("/"); to != "/" {
+		t.Fatal("with an owner:", to)
+	}
+	if u := v.get("/whoami").object()["username"]; u != nil {
+		t.Fatal("signed in without anybody's consent:", u)
+	}
+}
+
+func TestKeysAreBounded(t *testing.T) {
+	d, now := newDoor(), time.Now()
+	first := d.key("/", now)
+	for range maxKeys {
+		d.key("/", now.Add(time.Second))
+	}
+	if _, ok := d.use(first, now); ok || len(d.keys) != maxKeys {
+		t.Fatal("the oldest key did not make room", len(d.keys))
+	}
+	k := d.key("/x", now)
+	if _, ok := d.use(k, now.Add(keyFor)); ok {
+		t.Fatal("an old key works")
+	}
+	k = d.key("/x", now)
+	if to, ok := d.use(k, now); !ok || to != "/x" {
+		t.Fatal(to, ok)
+	}
+}
+
+// The owner consents in the window, once; then a window is signed in by itself.
+func TestTrustedWindow(t *testing.T) {
+	h, _ := withProgram(t)
+	o := h.owner()
+	v := h.visitor().page()
+	v.in("/")
+	v.post("/desktop/trust", map[string]any{"trusted": true}).want(401, "token_missing")
+	o.post("/desktop/trust", map[string]any{"trusted": true}).want(403, "forbidden") // not in the window
+	v.login(o.key, nil).want(200)
+	v.post("/desktop/trust", map[string]any{"trusted": true}).want(200)
+	m := h.member(o, auth.Member)
+	m.client.Jar = v.client.Jar
+	m.post("/desktop/trust", map[string]any{"trusted": true}).want(403, "forbidden")
+
+	fresh := h.visitor().page()
+	fresh.in("/")
+	if who := fresh.get("/whoami").text("username"); who != o.key.address().String() {
+		t.Fatal("the window is not signed in:", who)
+	}
+	sessions := len(o.get("/auth/list-sessions").want(200).list())
+	fresh.in("/")
+	if n := len(o.get("/auth/list-sessions").want(200).list()); n != sessions {
+		t.Fatal("a window that has its session got another one")
+	}
+	fresh.post("/desktop/trust", map[string]any{"trusted": false}).want(200)
+	last := h.visitor().page()
+	last.in("/")
+	if u := last.get("/whoami").object()["username"]; u != nil {
+		t.Fatal("the consent was taken back:", u)
+	}
+}
+
+// The window has no wallet; the browser has, and says yes.
+func TestHandover(t *testing.T) {
+	h, p := withProgram(t)
+	o := h.owner()
+	w := h.visitor().page()
+	w.in("/")
+	w.get("/desktop/handover").want(410, "pair_expired")
+	h.visitor().post("/desktop/handover", map[string]any{}).want(403, "forbidden")
+
+	ask := func() string {
+		t.Helper()
+		w.post("/desktop/handover", map[string]any{}).want(200)
+		u, err := url.Parse(<-p.opened)
+		if err != nil || u.Scheme+"://"+u.Host != h.url || !strings.HasPrefix(u.Fragment, "window=") {
+			t.Fatal(u, err)
+		}
+		return strings.TrimPrefix(u.Fragment, "window=")
+	}
+	key := ask()
+	o.post("/desktop/handover/answer", map[string]any{"key": "guess", "allow": true}).want(410, "pair_expired")
+	h.visitor().post("/desktop/handover/answer", map[string]any{"key": key, "allow": true}).want(401, "token_missing")
+	o.post("/desktop/handover/answer", map[string]any{"key": key, "allow": false}).want(200)
+	w.get("/desktop/handover").want(403, "pair_denied")
+
+	old, key := key, ask()
+	o.post("/desktop/handover/answer", map[string]any{"key": old, "allow": true}).want(410, "pair_expired")
+	o.post("/desktop/handover/answer", map[string]any{"key": key, "allow": true}).want(200)
+	if u := w.get("/desktop/handover").want(200).object()["user"].(map[string]any); u["username"] != o.key.address().String() {
+		t.Fatal(u)
+	}
+	w.get("/desktop/handover").want(410, "pair_expired")
+	o.post("/desktop/handover/answer", map[string]any{"key": key, "allow": true}).want(410, "pair_expired")
+	if who := w.get("/whoami").text("username"); who != o.key.address().String() {
+		t.Fatal("the window has no cookie:", who)
+	}
+}
+
+func TestWindowAsksTheProgram(t *testing.T) {
+	h, p := withProgram(t)
+	w := h.visitor().page()
+	w.in("/")
+	for _, u := range []string{"", "file:///etc/passwd", "javascript:alert(1)", "pc2://open", "https:///x", "http://" + strings.Repeat("a", 9000), "//evil.example"} {
+		w.post("/desktop/open", map[string]any{"url": u}).want(400, "bad_request")
+	}
+	w.post("/desktop/open", map[string]any{"url": "https://example.org/a?b#c"}).want(200)
+	if u := <-p.opened; u != "https://example.org/a?b#c" {
+		t.Fatal(u)
+	}
+	w.post("/desktop/busy", map[string]any{"busy": true}).want(200)
+	w.post("/desktop/busy", map[string]any{"busy": false}).want(200)
+	if a, b := <-p.busy, <-p.busy; a != busyFor || b != 0 {
+		t.Fatal(a, b)
+	}
+	p.broken = true
+	w.post("/desktop/open", map[string]any{"url": "https://example.org"}).want(503, "no_browser")
+}
+
+func TestNoProgram(t *testing.T) {
+	h := start(t)
+	v := h.visitor()
+	v.get(h.api.Enter("/")).want(404)
+	v.get("/desktop/window").want(404)
+}
+
+func TestQR(t *testing.T) {
+	svg, err := qrSVG("https://alice.example")
+	if err != nil || !strings.Contains(svg, `viewBox="0 0 25 25"`) || !strings.Contains(svg, "M0 0h7v1h-7z") {
+		t.Fatal(svg, err)
+	}
+	if _, err := qrSVG(strings.Repeat("x", 5000)); err == nil {
+		t.Fatal("too much for a code")
+	}
+}

@@ -11,8 +11,8 @@ FUZZTIME ?= 10s
 
 ## Use
 
-run: node ## build and start PC2 on this PC, with the local network profile (DATA=folder, LISTEN=host:port, NAME=alice)
-	exec out/pc2d serve --profile local --name '$(or $(NAME),alice)' $(if $(DATA),--data '$(DATA)') $(if $(LISTEN),--listen '$(LISTEN)')
+run: ## build and start PC2 on this PC, with the local network profile: its window, or without a display the node (DATA=folder, LISTEN=host:port, NAME=alice)
+	@build/run.sh $(if $(DATA),--data '$(DATA)') $(if $(LISTEN),--listen '$(LISTEN)') --name '$(or $(NAME),alice)'
 
 ## Build
 
@@ -24,8 +24,14 @@ node: ui ## build out/pc2d, the node without a window
 super: ## build out/pc2super, the super node
 	$(GOBUILD) -o out/pc2super ./backend/cmd/pc2super
 
-app: ui ## build out/PC2, the desktop program (its core; the window has its own issue)
-	$(GOBUILD) -o out/PC2 ./app
+app: linux windows ## build out/PC2, the desktop program, and out/PC2-{amd64,arm64}.exe for Windows
+
+linux: ui
+	build/setup.sh app
+	go build -trimpath -tags desktop,production,webkit2_41 -ldflags '$(LDFLAGS)' -o out/PC2 ./app
+
+windows: ui
+	VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' build/windows.sh
 
 dev: frontend/node_modules/.package-lock.json ## a node and Vite's dev server with live reload beside it
 	build/dev.sh
@@ -85,4 +91,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node super app dev test race fuzz lab torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app linux windows dev test race fuzz lab torture bench lint vuln screenshots setup clean help

@@ -7,29 +7,45 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"pc2/app/instance"
 	"pc2/backend/node"
-	"pc2/frontend"
 )
 
-var cli struct {
+type flags struct {
 	node.Flags
-	Hidden  bool             `help:"Start without showing anything; start at login uses it."`
+	Hidden  bool             `help:"Start in the tray, without a window; start at login uses it."`
+	Rest    time.Duration    `help:"How long a closed window keeps its page." default:"1m" hidden:""`
 	Version kong.VersionFlag `help:"Print the version."`
+	Link    []string         `arg:"" optional:"" help:"A pc2:// link to open."`
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	var f flags
+	k := kong.Parse(&f, kong.Name("PC2"), kong.Description("Your personal cloud."), kong.Vars{"version": node.Version, "profile": node.DefaultProfile})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	k := kong.Parse(&cli, kong.Name("PC2"), kong.Description("Your personal cloud."), kong.Vars{"version": node.Version, "profile": node.DefaultProfile})
-	err := node.Serve(ctx, cli.Flags, frontend.FS(), os.Stdout, os.Stderr)
-	if errors.Is(err, node.ErrLocked) {
-		if s, err := node.AskStatus(ctx, cli.Data); err == nil {
-			fmt.Println(s)
-			return
-		}
+	err := run(ctx, f)
+	if errors.Is(err, instance.ErrTold) {
+		fmt.Println(err)
+		return
 	}
 	k.FatalIfErrorf(err)
+}
+
+// run claims the data directory first, before anything is opened.
+func run(ctx context.Context, f flags) error {
+	cfg, err := f.Flags.Config()
+	if err != nil {
+		return err
+	}
+	one, err := instance.Claim(ctx, cfg.Dir, f.Link)
+	if err != nil {
+		return err
+	}
+	d := newDesktop(f, cfg, one)
+	return errors.Join(d.run(ctx), one.Release())
 }

@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that tests need, or prints how.
 #
-#   build/setup.sh bench   also those that only the benchmark compares with
+#   build/setup.sh           what make test needs
+#   build/setup.sh bench     also those that only the benchmark compares with
+#   build/setup.sh app       what the desktop program is built with
+#   build/setup.sh desktop   what its tests need: a desktop of their own
 set -euo pipefail
 
 # The NAT lab (backend/lab) is the last three. miniupnpd-nftables is the program
 # alone: the package miniupnpd would start it as a service of this PC.
 want=(chromium nginx-light iproute2 nftables miniupnpd-nftables)
-[ "${1:-}" != bench ] || want+=(openssh-client openssh-server)
+case "${1:-}" in
+bench) want+=(openssh-client openssh-server) ;;
+app) want=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
+desktop) want=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst) ;;
+esac
 need=()
 for p in "${want[@]}"; do
   dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || need+=("$p")

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"pc2/app/autostart"
+	"pc2/app/host"
+	"pc2/app/icon"
+	"pc2/app/instance"
+	"pc2/app/link"
+	"pc2/app/system"
+	"pc2/app/tray"
+	"pc2/app/window"
+	"pc2/backend/node"
+	"pc2/frontend"
+)
+
+// morePorts are tried when another program has the first one.
+const morePorts = 10
+
+// desktop is the program: what its parts say to each other.
+type desktop struct {
+	flags flags
+	dir   string
+	log   *slog.Logger
+	one   *instance.Instance
+
+	host      *host.Host
+	tray      *tray.Tray
+	window    *window.Window
+	auto      *autostart.Autostart
+	clipboard *system.Clipboard
+
+	seen      bool      // somebody sees the tray
+	told      sync.Once // that the program goes on without its window
+	down      func()    // ends host and tray
+	mu        sync.Mutex
+	started   bool  // the node has answered once
+	fatal     error // why nothing could be shown
+	hasScreen error // nil: a window may be possible
+}
+
+func newDesktop(f flags, cfg node.Config, one *instance.Instance) *desktop {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: node.LogLevel()}))
+	d := &desktop{flags: f, dir: cfg.Dir, log: log.With("part", "desktop"), one: one, clipboard: system.NewClipboard(), hasScreen: window.Possible()}
+	cfg.UI, cfg.Log, cfg.MorePorts, cfg.Desktop = frontend.FS(), log, morePorts, (*forPage)(d)
+	cfg.OnReady = func(r node.Ready) { node.Welcome(os.Stdout, r) }
+	d.auto = autostart.New(d.entry())
+	d.host = host.New(host.Config{Node: cfg, Changed: d.changed, Asked: d.asked, Log: log})
+	can, seen := tray.Available()
+	d.seen = can && seen
+	d.window = window.New(window.Config{
+		Enter: d.host.Enter, State: d.host.State, Start: d.host.Start, Browse: system.Browse, Opened: d.open, Closed: d.closed,
+		Down: func() { d.down() }, Early: tray.NeedsLoop, Tray: d.seen, Rest: f.Rest, Icon: icon.App, Log: log,
+	})
+	if can {
+		on, err := d.auto.Enabled()
+		if err != nil {
+			d.log.Warn("start at login is not known", "err", err)
+		}
+		d.tray = tray.New(d.actions(), on, host.State{Kind: host.Starting, Sentence: "PC2 is starting…"}, log)
+	}
+	return d
+}
+
+// run is the program's life, on the main goroutine.
+func (d *desktop) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var parts sync.WaitGroup
+	stopTray := func() {}
+	// The node first: without its connection to the bus the tray's end would take others' along.
+	d.down = sync.OnceFunc(func() {
+		cancel()
+		parts.Wait()
+		stopTray()
+		d.clipboard.Close()
+		d.log.Info("ended")
+	})
+	defer d.down()
+	if d.tray != nil {
+		stopTray = d.tray.Start()
+	}
+	switch {
+	case d.tray == nil && d.hasScreen != nil:
+		d.log.Warn("no tray and no window here, so PC2 runs as a node alone", "tray", "there is no session bus", "window", d.hasScreen)
+	case d.tray == nil:
+		d.log.Warn("no tray here: closing the window ends PC2", "reason", "there is no session bus")
+	case !d.seen:
+		d.log.Warn("nothing here shows the tray: closing the window ends PC2", "reason", "no StatusNotifierWatcher")
+	}
+	parts.Go(func() {
+		if err := d.host.Run(ctx); err != nil {
+			d.fail(err)
+		}
+	})
+	parts.Go(func() {
+		if err := d.one.Serve(ctx, d.second); err != nil {
+			d.log.Error("a second start will not find this one", "err", err)
+		}
+	})
+	stop := context.AfterFunc(ctx, d.window.Quit)
+	defer stop()
+	d.host.Start()
+	if d.hasScreen == nil && (!d.flags.Hidden || !d.seen) { // never hidden where nothing could bring it back
+		d.second(d.flags.Link)
+	}
+	d.window.Loop()
+	d.down()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fatal
+}
+
+func (d *desktop) fail(err error) {
+	d.mu.Lock()
+	d.fatal = err
+	d.mu.Unlock()
+	d.window.Quit()
+}
+
+// changed follows the node.
+func (d *desktop) changed(s host.State) {
+	if d.tray != nil {
+		d.tray.Show(s)
+	}
+	d.window.Changed(s)
+	d.mu.Lock()
+	first := !d.started
+	d.started = d.started || s.Running()
+	d.mu.Unlock()
+	if s.Kind != host.Trouble {
+		return
+	}
+	if first && d.hasScreen != nil && !d.seen { // nobody would ever see it
+		d.fail(s.Err)
+		return
+	}
+	d.notify("PC2 has a problem", s.Sentence)
+}
+
+// second is a further start, or the first one's own: show, at a link if there is one.
+func (d *desktop) second(args []string) {
+	to := ""
+	for _, a := range args {
+		if !link.Is(a) {
+			continue
+		}
+		page, err := link.Parse(a)
+		if err != nil {
+			d.log.Warn("a link was refused", "err", err)
+			continue
+		}
+		to = page
+	}
+	d.window.Show(to)
+}
+
+func (d *desktop) open(url string) { d.second([]string{url}) }
+
+// asked is a further browser that wants to be let in; the open page asks.
+func (d *desktop) asked(name string) {
+	if name == "" {
+		name = "A new device"
+	}
+	d.notify("Let a device in?", name+" wants to come in to your PC2. Open PC2 to answer.")
+}
+
+// closed is said once: people take a closed window for an ended program.
+func (d *desktop) closed() {
+	d.told.Do(func() { d.notify("PC2 goes on", "Your PC2 stays reachable. It is in the tray.") })
+}
+
+// notify does not wait: what shows notifications may hang.
+func (d *desktop) notify(title, text string) {
+	go func() {
+		if err := system.Notify(title, text); err != nil {
+			d.log.Info("no notification could be shown", "title", title, "err", err)
+		}
+	}()
+}
+
+// entry is how this program starts at login: with the directory that it has now.
+func (d *desktop) entry() autostart.Entry {
+	exe, err := os.Executable()
+	if err != nil {
+		d.log.Warn("the program's own place is not known", "err", err)
+	}
+	args := []string{"--hidden"}
+	if d.flags.Data != "" {
+		args = append(args, "--data", d.dir)
+	}
+	if d.flags.Profile != node.DefaultProfile {
+		args = append(args, "--profile", d.flags.Profile)
+	}
+	return autostart.Entry{ID: "pc2", Name: "PC2", Exec: exe, Args: args}
+}
+
+func (d *desktop) actions() tray.Actions {
+	return tray.Actions{
+		Open:    func() { d.window.Show("") },
+		Browser: d.browser,
+		Copy:    d.copyAddress,
+		QR:      func() { d.window.Show("/desktop/address") },
+		Toggle: func() {
+			if s := d.host.State(); s.Kind == host.Stopped || s.Kind == host.Trouble && !s.Running() {
+				d.host.Start()
+			} else {
+				d.host.Stop()
+			}
+		},
+		Update:    func() { d.window.Show("/desktop/about") },
+		Autostart: d.autostart,
+		Logs: func() {
+			d.attempt("the folder with the logs", func() error { return system.Folder(filepath.Join(d.dir, "logs")) })
+		},
+		Quit: func() { d.window.Quit() },
+	}
+}
+
+// browser signs nobody in: it goes where a bookmark would. A node without an
+// owner hands over its claim code, as the window does.
+func (d *desktop) browser() {
+	url := d.host.Claim()
+	if url == "" {
+		return
+	}
+	d.attempt("the browser", func() error { return system.Browse(url) })
+}
+
+func (d *desktop) copyAddress() {
+	s := d.host.State()
+	if s.Address == "" {
+		return
+	}
+	if err := d.clipboard.Copy(s.Address); err != nil {
+		d.log.Warn("the address could not be copied, so it is shown", "err", err)
+		d.window.Show("/desktop/address")
+		return
+	}
+	d.log.Info("address copied")
+}
+
+func (d *desktop) autostart(on bool) bool {
+	if err := d.auto.Set(on); err != nil {
+		d.log.Error("start at login", "err", err)
+		d.notify("PC2", "Start at login could not be changed.")
+	}
+	now, err := d.auto.Enabled()
+	return err == nil && now
+}
+
+// attempt opens something of the system's, which may not return.
+func (d *desktop) attempt(what string, open func() error) {
+	go func() {
+		if err := open(); err != nil {
+			d.log.Error("could not open "+what, "err", err)
+			d.notify("PC2", "Could not open "+what+".")
+		}
+	}()
+}
+
+// forPage is what the page may ask of this program (api.Desktop).
+type forPage desktop
+
+func (p *forPage) Browse(url string) error {
+	if p.hasScreen != nil {
+		return fmt.Errorf("no browser: %w", p.hasScreen)
+	}
+	(*desktop)(p).attempt("the browser", func() error { return system.Browse(url) })
+	return nil
+}
+
+func (p *forPage) Busy(d time.Duration) { p.window.Busy(d) }
+func (p *forPage) Window() bool         { return p.window.Is() }

@@ -1,0 +1,13 @@
+// Package system asks the desktop around the program for small services, with
+// or without a window: the browser, the file manager, the clipboard, a
+// notification.
+//
+//	system.Browse("https://example.org")
+//	system.Folder("/home/a/.local/share/pc2/logs")
+//	c := system.NewClipboard()
+//	err := c.Copy("http://alice.example")
+//	err := system.Notify("PC2", "A new device wants to be let in.")
+//
+// None of them needs a toolkit that is running: the tray works before the
+// window was ever opened.
+package system

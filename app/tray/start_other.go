@@ -1,0 +1,29 @@
+//go:build !darwin
+
+package tray
+
+import (
+	"runtime"
+
+	"fyne.io/systray"
+)
+
+// NeedsLoop says whether the tray lives on the window's loop: it has its own here.
+const NeedsLoop = false
+
+// Start runs the tray's own loop on a locked thread (on Windows its hidden
+// window gets messages only on the thread that made it) and returns once the
+// icon can be seen.
+func (t *Tray) Start() (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		systray.Run(t.ready, nil)
+	}()
+	t.awaitShown()
+	return func() {
+		systray.Quit()
+		<-done
+	}
+}

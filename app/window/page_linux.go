@@ -1,0 +1,69 @@
+//go:build production
+
+package window
+
+/*
+#cgo pkg-config: gtk+-3.0
+#cgo !webkit2_41 pkg-config: webkit2gtk-4.0
+#cgo webkit2_41 pkg-config: webkit2gtk-4.1
+#include <string.h>
+#include <webkit2/webkit2.h>
+
+static void find(GtkWidget *w, gpointer out) {
+	if (WEBKIT_IS_WEB_VIEW(w)) *(WebKitWebView **)out = WEBKIT_WEB_VIEW(w);
+	else if (GTK_IS_CONTAINER(w)) gtk_container_forall(GTK_CONTAINER(w), find, out);
+}
+
+static WebKitWebView *view(void) {
+	WebKitWebView *v = NULL;
+	GList *tops = gtk_window_list_toplevels();
+	for (GList *t = tops; t && !v; t = t->next) find(t->data, &v);
+	g_list_free(tops);
+	return v;
+}
+
+static gboolean rest(gpointer unused) {
+	WebKitWebView *v = view();
+	if (v) webkit_web_view_terminate_web_process(v);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean load(gpointer unused) {
+	WebKitWebView *v = view();
+	if (v) webkit_web_view_load_uri(v, "wails://wails/");
+	return G_SOURCE_REMOVE;
+}
+
+// A page that died comes back, after a second: one that dies at once must not spin.
+static void died(WebKitWebView *v, WebKitWebProcessTerminationReason why, gpointer unused) {
+	if (why != WEBKIT_WEB_PROCESS_TERMINATED_BY_API) g_timeout_add(1000, load, NULL);
+}
+
+static gboolean watch(gpointer unused) {
+	WebKitWebView *v = view();
+	if (v && !g_object_get_data(G_OBJECT(v), "pc2-watched")) {
+		g_object_set_data(G_OBJECT(v), "pc2-watched", (gpointer)1);
+		g_signal_connect(v, "web-process-terminated", G_CALLBACK(died), NULL);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+// GTK belongs to the main thread; these may be called from any.
+static void rest_soon(void) { g_idle_add(rest, NULL); }
+static void load_soon(void) { g_idle_add(load, NULL); }
+static void watch_soon(void) { g_idle_add(watch, NULL); }
+*/
+import "C"
+
+import "context"
+
+// restPage ends the closed window's web process; the next load starts a new one.
+// An empty page gives nothing back on WebKitGTK. Wails keeps its webview to
+// itself, so it is looked up among GTK's windows. Without a process no script
+// runs, so loadPage is a real load.
+func restPage(context.Context) { C.rest_soon() }
+
+func loadPage(context.Context) { C.load_soon() }
+
+// guard has a page loaded again whose process died.
+func guard() { C.watch_soon() }

@@ -1,0 +1,300 @@
+package window
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pc2/app/host"
+)
+
+// Config of a Window. Enter, State, Start and Browse are required.
+type Config struct {
+	Enter  func(to string) string // an address of the page that works once; "" while the node does not answer
+	State  func() host.State
+	Start  func()                 // asks for a running node
+	Browse func(url string) error // opens the system's browser; may take long
+	Down   func()                 // ends everything else; called when the window ends the program
+	Early  bool                   // the tray needs the window's loop from the start
+	Tray   bool                   // something can bring back a closed window
+	Rest   time.Duration          // how long a closed window keeps its page; 0: a minute
+	Closed func()                 // the window was closed and the program goes on; may be nil
+	Opened func(url string)       // macOS: a pc2:// link; may be nil
+	Icon   []byte
+	Log    *slog.Logger
+}
+
+// Window is the window. Its methods may be called from any goroutine.
+type Window struct {
+	cfg   Config
+	log   *slog.Logger
+	token string // of the local page's Start
+
+	ask, stop   chan struct{}
+	ready, over chan struct{} // the webview has started, has ended
+	quitOnce    sync.Once
+	leave       atomic.Bool // the next closing is a quit
+	broken      error       // Wails failed in a way that forbids another try
+
+	mu      sync.Mutex // guards what follows
+	view    view       // nil before ready is closed
+	state   state
+	running bool   // the node answered when it was last told
+	next    string // where the next load goes
+	browse  bool   // the browser waits for the node
+	busy    time.Time
+	timer   *time.Timer
+}
+
+// view is the webview: Wails, or a test's.
+type view interface {
+	Show()
+	Hide()
+	Load() // the local page, which goes on to the node's
+	Rest() // gives the page's memory back
+	Quit()
+}
+
+type state int
+
+const (
+	open state = iota
+	closed
+	resting
+)
+
+// New shows nothing.
+func New(cfg Config) *Window {
+	if cfg.Rest <= 0 {
+		cfg.Rest = time.Minute
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Down == nil {
+		cfg.Down = func() {}
+	}
+	if cfg.Closed == nil {
+		cfg.Closed = func() {}
+	}
+	if cfg.Opened == nil {
+		cfg.Opened = func(string) {}
+	}
+	w := &Window{
+		cfg: cfg, log: cfg.Log.With("part", "window"), token: rand.Text(), next: "/",
+		ask: make(chan struct{}, 1), stop: make(chan struct{}), ready: make(chan struct{}), over: make(chan struct{}),
+	}
+	w.timer = time.AfterFunc(time.Hour, w.unload)
+	w.timer.Stop()
+	return w
+}
+
+// Loop runs on the main goroutine until Quit.
+func (w *Window) Loop() {
+	var early chan struct{}
+	if w.cfg.Early {
+		early = make(chan struct{})
+		close(early)
+	}
+	for {
+		var err error
+		select {
+		case <-w.stop:
+			return
+		case <-early:
+			early = nil
+			err = w.run(true)
+		case <-w.ask:
+			err = w.run(false)
+		}
+		if err == nil {
+			return
+		}
+		w.log.Warn("no window, so the browser is opened", "reason", err)
+		w.openBrowser()
+	}
+}
+
+// Show asks for the window: at a page of the node (a path), or "" for the one
+// that it has.
+func (w *Window) Show(to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if to != "" {
+		w.next = to
+	}
+	if w.view == nil {
+		select {
+		case w.ask <- struct{}{}:
+		default: // already on its way
+		}
+		return
+	}
+	w.timer.Stop()
+	if w.state == resting || to != "" {
+		w.view.Load()
+	}
+	w.state = open
+	w.view.Show()
+	w.log.Info("window: shown")
+}
+
+// Hide is the close button.
+func (w *Window) Hide() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.view == nil {
+		return
+	}
+	w.view.Hide()
+	if w.state == open {
+		w.state = closed
+		w.timer.Reset(w.cfg.Rest)
+	}
+	w.log.Info("window: closed")
+}
+
+// Busy asks that a closed window keeps its page for d from now on; 0 takes the
+// wish back.
+func (w *Window) Busy(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = time.Now().Add(d)
+}
+
+// unload takes a closed window's page away, unless that asked to stay.
+func (w *Window) unload() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state != closed {
+		return
+	}
+	if left := time.Until(w.busy); left > 0 {
+		w.timer.Reset(max(left, w.cfg.Rest))
+		w.log.Info("window: the page has something to lose and stays")
+		return
+	}
+	w.state = resting
+	w.view.Rest()
+	w.log.Info("window: resting")
+}
+
+// Changed follows the node: the window shows the local page while it does not
+// answer, and comes in again when it does.
+func (w *Window) Changed(s host.State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.running
+	w.running = s.Running()
+	if w.running == was {
+		return
+	}
+	if w.running && w.browse {
+		w.browse = false
+		go w.openBrowser()
+	}
+	// The local page sees by itself that the node is back.
+	if w.view != nil && w.state != resting && !w.running {
+		w.view.Load()
+	}
+}
+
+// Is says whether there is a window, or the browser in its place.
+func (w *Window) Is() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.view != nil
+}
+
+// started is called once the webview runs.
+func (w *Window) started(v view, hidden bool) {
+	w.mu.Lock()
+	w.view = v
+	if hidden {
+		w.state = closed
+	}
+	w.mu.Unlock()
+	close(w.ready)
+	select {
+	case <-w.ask: // asked again while starting
+		w.Show("")
+	default:
+	}
+}
+
+// take is where this load goes; the one after it goes to the page as it was left.
+func (w *Window) take() string {
+	w.mu.Lock()
+	to := w.next
+	w.mu.Unlock()
+	url := w.cfg.Enter(to)
+	if url != "" {
+		w.mu.Lock()
+		w.next = "/"
+		w.mu.Unlock()
+	}
+	return url
+}
+
+// openBrowser is the way in where there is no window.
+func (w *Window) openBrowser() {
+	url := w.take()
+	if url == "" {
+		w.mu.Lock()
+		w.browse = true
+		again := w.running // it came meanwhile
+		w.mu.Unlock()
+		if again {
+			url = w.take()
+		}
+		if url == "" {
+			return
+		}
+	}
+	go func() { // xdg-open may not return
+		if err := w.cfg.Browse(url); err != nil {
+			w.log.Error("no browser either", "err", err)
+		}
+	}()
+}
+
+// Quit ends Loop. It asks until the webview has heard it: one that comes before
+// its loop turns is lost.
+func (w *Window) Quit() {
+	w.quitOnce.Do(func() {
+		close(w.stop)
+		go func() {
+			<-w.ready
+			for {
+				w.leave.Store(true)
+				w.view.Quit()
+				select {
+				case <-w.over:
+					return
+				case <-time.After(500 * time.Millisecond):
+				}
+			}
+		}()
+	})
+}
+
+// closing is the webview's question before it closes: for the close button, for
+// Quit and for Wails's own signal handler. Only Quit gets through, once each
+// time it asks, so that never two threads end the loop.
+func (w *Window) closing(context.Context) (stay bool) {
+	if w.leave.CompareAndSwap(true, false) {
+		return false
+	}
+	if w.cfg.Tray {
+		go func() { // not here: on Windows this is the thread that Hide waits for
+			w.Hide()
+			w.cfg.Closed()
+		}()
+	} else {
+		w.Quit()
+	}
+	return true
+}

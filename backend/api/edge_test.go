@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pc2/backend/auth"
+	"pc2/backend/preface"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -238,6 +240,52 @@ func TestIngress(t *testing.T) {
 		t.Fatal("the proxy's https does not count")
 	}
 	v2.get("/health", with("X-Forwarded-For", "8.8.8.8"), with("X-Forwarded-Host", "evil.example")).want(421)
+}
+
+// What a gateway brings is for the name that the world knows; no other one leads to
+// this node by that way, not even those of this PC.
+func TestHostOfVisitors(t *testing.T) {
+	h := start(t) // it has no name
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := [32]byte{1}
+	srv := &http.Server{Handler: h.api.Handler()}
+	preface.Prepare(srv)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		srv.Serve(preface.Listen(inner, preface.Config{Key: func(net.Conn) ([32]byte, bool) { return key, true }}))
+	}()
+	defer func() { srv.Close(); <-ended }()
+	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", inner.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		return preface.Shared(c, key)
+	}}
+	for _, host := range []string{"localhost", "127.0.0.1", "[::1]", "alice.localhost", "192.168.1.1", "pc.local", "evil.example"} {
+		for _, header := range []string{"", "X-Forwarded-Host"} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/health", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if header != "" {
+				req.Host = "alice.example"
+				req.Header.Set(header, host)
+			}
+			res, err := (&http.Client{Transport: tr}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusMisdirectedRequest {
+				t.Errorf("%s %s: %d", header, host, res.StatusCode)
+			}
+		}
+	}
 }
 
 func TestRoles(t *testing.T) {

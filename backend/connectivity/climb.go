@@ -100,11 +100,17 @@ func (l *Ladder) moved() {
 // node should know a better way: perhaps it fails.
 func (l *Ladder) doubt() {
 	l.mu.Lock()
-	due := l.state.rung != "" && time.Since(l.looked) > l.pace.first
-	l.mu.Unlock()
-	if due {
-		l.nudge()
+	defer l.mu.Unlock()
+	if l.state.rung == "" || l.doubted {
+		return
 	}
+	l.doubted = true
+	time.AfterFunc(l.pace.first-time.Since(l.looked), func() {
+		l.mu.Lock()
+		l.doubted = false
+		l.mu.Unlock()
+		l.nudge()
+	})
 }
 
 // climb keeps the best rung above the relay that the super node can dial back
@@ -218,6 +224,7 @@ func (c *climber) best(ctx context.Context, at *target) (rung, error) {
 		if r, err := c.mapped(ctx, at); err != nil || r.path != "" {
 			return r, err
 		}
+		l.unproved(Mapped)
 	}
 	m, err := l.anyReach(ctx, at, l.public)
 	if err != nil {
@@ -228,7 +235,7 @@ func (c *climber) best(ctx context.Context, at *target) (rung, error) {
 		return rung{path: Direct, port: l.public}, nil
 	}
 	switch {
-	case m.local.IsLoopback(): // no router stands between a PC and itself
+	case m.local.IsLoopback() && !l.inside: // no router stands between a PC and itself
 		return rung{}, nil
 	case l.ask == nil:
 		return rung{why: notAsked}, nil

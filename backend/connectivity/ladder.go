@@ -74,12 +74,14 @@ type Ladder struct {
 	ask       func(ctx context.Context, port uint16) (Mapping, error)
 	watch     func(ctx context.Context, moved func())
 	pace      pace
+	inside    bool          // tests: ask a router on this PC
 	nudged    chan struct{} // of length 1: look at the rungs now
 	elsewhere atomic.Bool   // moved, and the climber does not know yet
 
 	mu      sync.Mutex
 	session *session  // nil: none
 	looked  time.Time // at the rungs
+	doubted bool      // a look is on its way because of a visitor
 	state   State
 	at      int              // index of the super node in use
 	lost    map[*target]bool // where the name has to be claimed again

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"pc2/backend/boson"
 	"pc2/backend/boson/activeproxy"
 	"pc2/backend/connectivity"
+	"pc2/backend/doorway"
 	"pc2/backend/event"
 	"pc2/backend/fault"
 	"pc2/backend/names"
@@ -36,6 +38,9 @@ type super struct {
 	url      string
 	proxy    string
 	down     func() // once
+	dialler  *doorway.Dialer
+	asked    atomic.Int64 // dial-backs
+	mute     atomic.Bool  // none are made
 }
 
 func newSuper(t *testing.T, n byte) *super {
@@ -48,7 +53,7 @@ func newSuper(t *testing.T, n byte) *super {
 	}
 	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "names.db"), Schema: names.Migrations()})
 	check(err)
-	s := &super{id: key(n).ID()}
+	s := &super{id: key(n).ID(), dialler: doorway.NewDialer(key(n))}
 	s.registry = names.NewRegistry(names.Config{Store: names.NewSQLite(db), Self: s.id})
 	s.relay, err = activeproxy.NewServer(activeproxy.ServerConfig{Key: key(n), Host: "127.0.0.1", Bind: "127.0.0.1", Authorize: func(device, _ boson.ID) error {
 		ok, err := s.registry.Admits(context.Background(), device)
@@ -86,6 +91,10 @@ func netAddr(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.Remo
 
 func (s *super) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	if err == nil && r.URL.Path == "/api/reach" && !s.mute.Load() {
+		s.reach(w, r, body)
+		return
+	}
 	if err != nil || r.URL.Path != "/api/register" {
 		http.NotFound(w, r)
 		return
@@ -103,6 +112,23 @@ func (s *super) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, `{"code":"name_invalid","message":"no"}`)
 	}
+}
+
+// reach dials back as the gateway does, without its limits.
+func (s *super) reach(w http.ResponseWriter, r *http.Request, body []byte) {
+	s.asked.Add(1)
+	wish, err := s.registry.Reach(r.Context(), body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	c, err := s.dialler.Dial(ctx, wish.Node, netip.AddrPortFrom(netAddr(r), wish.Port))
+	if err == nil {
+		c.Close()
+	}
+	fmt.Fprintf(w, `{"success":true,"reached":%v}`, err == nil)
 }
 
 func (s *super) config() connectivity.SuperNode {
@@ -136,6 +162,7 @@ func database(t *testing.T) *store.DB {
 func climb(t *testing.T, cfg connectivity.Config) (l *connectivity.Ladder, stop func()) {
 	t.Helper()
 	l = connectivity.New(cfg)
+	connectivity.Hurry(l)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()

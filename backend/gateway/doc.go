@@ -17,6 +17,7 @@
 //	limit.go     offline: 500 a minute; that answer: 256 in flight; for each IP (IPv6: /64)
 //	proxy.go     ReverseProxy: who the visitor is goes along, what the visitor claims to be does not
 //	nodes.go     which connection
+//	roads.go     which way: the node's own address, if it is proved, else its relay
 //	patience.go  a body may take any time, as long as it moves: 1 minute without a byte ends it
 //	standing.go  and less where more than 64 visitors take nothing: each holds 512 KiB
 //
@@ -40,6 +41,21 @@
 // A request is sent a second time, on another connection, only when the first
 // connection broke and either nothing of the request had been sent, or it asks
 // only (GET, HEAD, OPTIONS) and has no body.
+//
+// # Two ways to a node
+//
+// A node that the internet can reach asks to be dialled back (reach.go, POST
+// /api/reach). If the node itself is met there, by its key (package doorway), the
+// address is proved for half an hour, or until the next proof or refutation, and
+// requests go there. Where a connection to it does not come about within 2.5 s,
+// breaks, or does not answer a ping for 3 s, the relay takes the same request, as
+// far as it may be sent again, and all others for half a minute, then for longer.
+//
+// Only the address that the wish came from is dialled, never one that a header
+// names; not one inside a private network, unless this super node is for tests;
+// and a no takes three seconds whatever its reason. So the route tells nobody
+// which ports are open, and no web page can use it. A super node behind something
+// else that ends TLS sees that one's address, and cannot dial back.
 //
 // # What a node gets
 //

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,6 +178,91 @@ func TestUploadFallsBack(t *testing.T) {
 	if a.code != 200 || a.body != "relay for 127.0.0.1" {
 		t.Fatal(a.code, a.body)
 	}
+}
+
+// A path that swallows everything, connections that are open included, as a
+// router does that has forgotten the port.
+func TestFrozenPathFallsBack(t *testing.T) {
+	s := newScene(t, direct)
+	s.home("alice", 1, says("relay"))
+	h := housed(t, key(1), "127.0.0.2", says("direct"))
+	way := newFreezer(t, h.at)
+	if a := s.reach(key(1), way.at.Port()); a.json["reached"] != true {
+		t.Fatal(a)
+	}
+	if a := s.get("alice.localhost", "/"); a.body != "direct for 127.0.0.1" {
+		t.Fatal(a.body)
+	}
+	way.frozen.Store(true)
+	if a := s.get("alice.localhost", "/"); a.code != 200 || a.body != "relay for 127.0.0.1" {
+		t.Fatal(a.code, a.body)
+	}
+	// It comes back: once the node has been met there again, it is used again.
+	way.frozen.Store(false)
+	if a := s.reach(key(1), way.at.Port()); a.json["reached"] != true {
+		t.Fatal(a)
+	}
+	if a := s.get("alice.localhost", "/"); a.body != "direct for 127.0.0.1" {
+		t.Fatal(a.body)
+	}
+}
+
+// freezer carries connections to a node, until it is frozen.
+type freezer struct {
+	at     netip.AddrPort
+	frozen atomic.Bool
+}
+
+func newFreezer(t *testing.T, to netip.AddrPort) *freezer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &freezer{at: netip.MustParseAddrPort(l.Addr().String())}
+	var all sync.Map
+	var carrying sync.WaitGroup
+	carry := func(from, to net.Conn) {
+		b := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(b)
+			if err != nil {
+				break
+			}
+			if f.frozen.Load() {
+				continue
+			}
+			if _, err := to.Write(b[:n]); err != nil {
+				break
+			}
+		}
+		if !f.frozen.Load() {
+			to.Close()
+		}
+	}
+	carrying.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to.String())
+			if err != nil {
+				in.Close()
+				continue
+			}
+			all.Store(in, nil)
+			all.Store(out, nil)
+			carrying.Go(func() { carry(in, out) })
+			carrying.Go(func() { carry(out, in) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		all.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
+		carrying.Wait()
+	})
+	return f
 }
 
 // squat puts the node of another key at an address.

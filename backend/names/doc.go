@@ -19,6 +19,9 @@
 // and can neither make nor change one. What else a client puts into the object
 // (an "endpoint", say) is covered by the signature and otherwise ignored.
 //
+// A Reach is signed in the same way, over "pc2-reach-v1\n" ‖ …: a node's wish to
+// be dialled back. Registry.Reach grants it to nodes that have a name.
+//
 // First come, first served: afterwards only the same key changes a name, with a
 // seq above the last one. A released name is free at once and keeps its last seq,
 // so that an old claim of the same key cannot be played again. A name whose node

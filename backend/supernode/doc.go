@@ -6,7 +6,8 @@
 //
 //	names          who has which name, in SQLite
 //	activeproxy    the relay that nodes connect to
-//	gateway        https://<name>.<domain> → the node's relay session
+//	gateway        https://<name>.<domain> → the node, at an address that it has
+//	               proved (package doorway), else through its relay session
 //
 // New opens everything and listens; Run serves until ctx ends. A relay session
 // is granted to the devices that a registered name names.

@@ -30,9 +30,13 @@ type pace struct {
 	gap    time.Duration // between two looks, whatever happens
 	ask    time.Duration // how long the router is asked
 	quiet  time.Duration // a session that was not heard for so long may be dead
+	home   time.Duration // between two looks for the first super node
 }
 
-var usual = pace{proved: 10 * time.Minute, first: 15 * time.Second, most: 15 * time.Minute, gap: 2 * time.Second, ask: 12 * time.Second, quiet: 45 * time.Second}
+// again is the pause after so many failures and one more.
+func (p pace) again(failures int) time.Duration { return min(p.first<<min(failures, 10), p.most) }
+
+var usual = pace{proved: 10 * time.Minute, first: 15 * time.Second, most: 15 * time.Minute, gap: 2 * time.Second, ask: 12 * time.Second, quiet: 45 * time.Second, home: 5 * time.Minute}
 
 // session is the relay's. It is what says that the super node is there.
 type session struct {
@@ -138,14 +142,15 @@ func (l *Ladder) climb(ctx context.Context) {
 				l.found(s, rung{})
 			case err != nil: // which says nothing about the rung
 				l.log.Debug("not dialled back", "err", err)
-				pause = l.pace.first
+				pause = l.pace.again(failures)
+				failures++
+			case found.path == "":
+				l.found(s, found)
+				pause = l.pace.again(failures)
+				failures++
 			default:
 				l.found(s, found)
-				if failures++; found.path != "" {
-					failures = 0
-				} else {
-					pause = min(l.pace.first<<min(failures-1, 10), l.pace.most)
-				}
+				failures = 0
 			}
 			wait = time.After(pause*9/10 + rand.N(pause/5+1))
 		}

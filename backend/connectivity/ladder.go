@@ -84,6 +84,7 @@ type Ladder struct {
 	doubted bool      // a look is on its way because of a visitor
 	state   State
 	at      int              // index of the super node in use
+	returns int              // to the first one
 	lost    map[*target]bool // where the name has to be claimed again
 	tried   chan struct{}
 	first   sync.Once
@@ -296,7 +297,9 @@ func (l *Ladder) attempt(ctx context.Context) (online bool, err error) {
 	client := s.client
 	var pump sync.WaitGroup
 	pump.Go(func() { l.take(client) })
+	pump.Go(func() { l.homeward(ctx, cancel) })
 	err = client.Run(ctx)
+	cancel()
 	l.ended()
 	client.Close()
 	pump.Wait()

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,6 +92,9 @@ func netAddr(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.Remo
 
 func (s *super) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	if r.URL.Path == "/api/health" {
+		return
+	}
 	if err == nil && r.URL.Path == "/api/reach" && !s.mute.Load() {
 		s.reach(w, r, body)
 		return
@@ -285,6 +289,47 @@ func TestFailover(t *testing.T) {
 	if b.has(t, "alice") == nil {
 		t.Fatal("the second does not know the name")
 	}
+}
+
+// When the first super node is back, the node goes back to it.
+func TestBackToTheFirst(t *testing.T) {
+	a, b := newSuper(t, 6), newSuper(t, 7)
+	first := a.config()
+	var up atomic.Bool
+	relay, web := gate(t, first.Relay, &up), gate(t, strings.TrimPrefix(first.Gateway, "http://"), &up)
+	first.Relay, first.Gateway = relay, "http://"+web
+	l, _ := climb(t, connectivity.Config{Key: key(56), SuperNodes: []connectivity.SuperNode{first, b.config()}, Want: "alice", DB: database(t)})
+	until(t, "reachable through the second", func() bool { st := l.State(); return st.Path == connectivity.Relay && st.SuperNode == b.id })
+	up.Store(true)
+	until(t, "reachable through the first", func() bool { st := l.State(); return st.Path == connectivity.Relay && st.SuperNode == a.id })
+	if a.has(t, "alice") == nil {
+		t.Fatal("the first does not know the name")
+	}
+}
+
+// gate carries connections to an address while it is up.
+func gate(t *testing.T, to string, up *atomic.Bool) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var carrying sync.WaitGroup
+	carrying.Go(func() {
+		for {
+			c, err := l.Accept()
+			switch {
+			case err != nil:
+				return
+			case !up.Load():
+				c.Close()
+			default:
+				carrying.Go(func() { pipe(c, to) })
+			}
+		}
+	})
+	t.Cleanup(func() { l.Close(); carrying.Wait() })
+	return l.Addr().String()
 }
 
 // A node that was restored has claims behind it that it does not remember.

@@ -309,35 +309,38 @@ func TestVisitorThroughTheRelayRaisesDoubt(t *testing.T) {
 	until(t, "by the relay", is(connectivity.Relay, l))
 }
 
-// When the PC woke, a session that was silent meanwhile is not waited for.
-func TestMovedEndsASilentSession(t *testing.T) {
-	s := newSuper(t, 49)
-	var moved func()
-	watching := make(chan struct{})
-	l := connectivity.New(connectivity.Config{Key: key(88), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t), Watch: func(ctx context.Context, f func()) {
-		moved = f
-		close(watching)
-		<-ctx.Done()
-	}})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
-	<-watching
-	until(t, "online", is(connectivity.Relay, l))
-	since := l.State().Since
-	moved() // heard a moment ago, and the address is the same: it goes on
-	if st := l.State(); st.Path != connectivity.Relay || st.Since != since {
-		t.Fatalf("%+v", st)
+// When the PC woke or came to another network, a session that was silent meanwhile
+// is not waited for; one that was heard a moment ago goes on.
+func TestMoved(t *testing.T) {
+	for what, quiet := range map[string]time.Duration{"heard": time.Hour, "silent": -time.Second} {
+		t.Run(what, func(t *testing.T) {
+			s := newSuper(t, 49)
+			watching := make(chan func(), 1)
+			l := connectivity.New(connectivity.Config{Key: key(88), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t), Watch: func(ctx context.Context, f func()) {
+				watching <- f
+				<-ctx.Done()
+			}})
+			connectivity.Quiet(l, quiet)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- l.Run(ctx) }()
+			defer func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}()
+			moved := <-watching
+			until(t, "online", is(connectivity.Relay, l))
+			since := l.State().Since
+			moved()
+			if quiet < 0 {
+				until(t, "another session", func() bool { st := l.State(); return st.Path == connectivity.Relay && st.Since != since })
+			} else if st := l.State(); st.Path != connectivity.Relay || st.Since != since {
+				t.Fatalf("%+v", st)
+			}
+		})
 	}
-	connectivity.Quiet(l, -time.Second)
-	moved()
-	until(t, "another session", func() bool { st := l.State(); return st.Path == connectivity.Relay && st.Since != since })
 }
 
 // A super node that does not dial back leaves the node where it is.

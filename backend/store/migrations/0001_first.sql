@@ -64,7 +64,7 @@ CREATE TABLE object (
   sealed INTEGER NOT NULL,               -- 1: the DAG is of ciphertext
   refs   INTEGER NOT NULL                -- rows that refer to it
 );
-CREATE INDEX object_root ON object (root);
+CREATE INDEX object_root ON object (root) WHERE sealed = 0; -- public content is stored once; each root of sealed content is another
 CREATE INDEX object_dead ON object (id) WHERE refs <= 0;
 
 -- Content of at most one segment.
@@ -120,7 +120,6 @@ CREATE UNIQUE INDEX entries_child ON entries (parent_id, name_key);
 CREATE INDEX entries_folder ON entries (parent_id, name) WHERE is_dir = 1; -- how deep a folder goes
 CREATE UNIQUE INDEX entries_home ON entries (wallet_address) WHERE parent_id IS NULL;
 CREATE INDEX entries_object ON entries (object) WHERE object IS NOT NULL;
-CREATE INDEX entries_modified ON entries (wallet_address, modified);
 
 -- What people did, for them to read.
 CREATE TABLE audit_logs (

@@ -17,6 +17,7 @@ type igd struct {
 	service connection
 	local   netip.Addr
 	addr    netip.Addr
+	said    bool // the router told addr
 }
 
 // The error codes of the service (UPnP IGD: WANIPConnection 2, 2.3 and 2.5).
@@ -36,16 +37,16 @@ const (
 	listTime    = 2 * time.Second
 )
 
-func (u *igd) method() Method      { return UPnP }
-func (u *igd) promise() netip.Addr { return u.addr }
+func (u *igd) method() Method              { return UPnP }
+func (u *igd) promise() (netip.Addr, bool) { return u.addr, u.said }
 
 func (u *igd) askAddress(ctx context.Context) error {
 	s, err := u.service.GetExternalIPAddressCtx(ctx)
 	if err != nil {
-		u.addr = netip.IPv4Unspecified()
+		u.addr, u.said = netip.IPv4Unspecified(), false
 		return err
 	}
-	u.addr = parseExternal(s)
+	u.addr, u.said = parseExternal(s), true
 	return nil
 }
 

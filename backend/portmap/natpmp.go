@@ -27,8 +27,8 @@ func (c *Client) probeNATPMP(ctx context.Context, r router, found func(offer)) e
 	return nil
 }
 
-func (p *pmp) method() Method      { return NATPMP }
-func (p *pmp) promise() netip.Addr { return p.addr }
+func (p *pmp) method() Method              { return NATPMP }
+func (p *pmp) promise() (netip.Addr, bool) { return p.addr, true }
 
 // look fetches the router's external address. Whether it was restarted shows too.
 func (p *pmp) look(ctx context.Context) (restarted bool, err error) {

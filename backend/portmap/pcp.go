@@ -106,7 +106,7 @@ type pcpAnswer struct {
 
 var (
 	errPCPShort   = errors.New("pcp: datagram too short")
-	errPCPVersion = errors.New("pcp: another version")
+	errPCPVersion = errors.New("pcp: the answer is NAT-PMP's")
 	errPCPAnswer  = errors.New("pcp: not an answer to ANNOUNCE or MAP of TCP")
 	errPCPOption  = errors.New("pcp: option beyond the datagram")
 )
@@ -115,8 +115,10 @@ func parsePCP(b []byte) (a pcpAnswer, err error) {
 	switch {
 	case len(b) < 2:
 		return a, errPCPShort
-	case b[0] != pcpVersion:
+	case b[0] == 0:
 		return a, errPCPVersion
+	case b[0] != pcpVersion:
+		return a, errPCPAnswer
 	case len(b) < pcpHeader || len(b)%4 != 0 || len(b) > pcpMost:
 		return a, errPCPShort
 	}

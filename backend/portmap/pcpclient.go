@@ -52,8 +52,8 @@ func randomSeed() []byte {
 	return b
 }
 
-func (p *pcp) method() Method      { return PCP }
-func (p *pcp) promise() netip.Addr { return p.addr }
+func (p *pcp) method() Method              { return PCP }
+func (p *pcp) promise() (netip.Addr, bool) { return p.addr, p.addr.IsValid() }
 
 func (p *pcp) add(ctx context.Context, a ask) (grant, error) {
 	return p.request(ctx, a, netip.AddrPortFrom(netip.IPv4Unspecified(), a.want), a.lease)

@@ -115,9 +115,9 @@ func (g grant) renewal() time.Time { return g.at.Add(g.lease / 2) }
 // offer is one way to a port that a router showed when it was probed.
 type offer interface {
 	method() Method
-	// promise is the external address as far as known; the zero Addr: it is
-	// told with the port.
-	promise() netip.Addr
+	// promise is the external address as far as known, and whether the router
+	// said so. The zero Addr: it is told with the port.
+	promise() (a netip.Addr, said bool)
 	// add maps a port.
 	add(ctx context.Context, a ask) (grant, error)
 	// keep sees to it that the grant still holds, renews it when due, and
@@ -136,7 +136,7 @@ const (
 	// looksPerAsk: by NAT-PMP and PCP the router is asked now and then for what it gave
 	// already, which alone shows that it still holds. Not more often, because
 	// miniupnpd deletes the mapping for a moment then.
-	looksPerAsk = 10
+	looksPerAsk = 4
 )
 
 // Map asks the router for an external TCP port that leads to port of this PC.

@@ -3,6 +3,7 @@ package portmap
 import (
 	"context"
 	"errors"
+	"flag"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,9 +11,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Tests wait for routers most of the time: more of them at once than CPUs.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestMap(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		router func(*fakeRouter) *fakeRouter

@@ -17,7 +17,8 @@ type search struct {
 	router router
 	ask    ask
 	later  []offer // not public, as far as they say
-	public bool    // one said it was
+	inside bool    // the router said that its address is not public
+	public bool    // or that one is
 	errs   []error
 }
 
@@ -45,7 +46,7 @@ func (s *search) run(ctx context.Context) (*Mapping, error) {
 		return nil, err
 	}
 	err := errors.Join(s.errs...)
-	if errors.Is(err, ErrRefused) && len(s.later) > 0 && !s.public {
+	if errors.Is(err, ErrRefused) && s.inside && !s.public {
 		return nil, fmt.Errorf("%w: %w", ErrBehind, err)
 	}
 	if errors.Is(err, ErrRefused) {
@@ -92,8 +93,9 @@ func (s *search) choose(ctx context.Context, offers <-chan offer) *Mapping {
 			if open = ok; !ok {
 				break
 			}
-			p := o.promise()
+			p, said := o.promise()
 			if p.IsValid() && !public(p) {
+				s.inside = s.inside || said
 				s.later = append(s.later, o)
 				continue
 			}
@@ -124,7 +126,7 @@ func (s *search) choose(ctx context.Context, offers <-chan offer) *Mapping {
 // not know its address.
 func (s *search) second(ctx context.Context) *Mapping {
 	slices.SortStableFunc(s.later, func(a, b offer) int {
-		return cmp.Or(unspecified(a.promise())-unspecified(b.promise()), a.method().rank()-b.method().rank())
+		return cmp.Or(unspecified(a)-unspecified(b), a.method().rank()-b.method().rank())
 	})
 	for _, o := range s.later {
 		if m := s.take(ctx, o, false); m != nil {
@@ -134,8 +136,8 @@ func (s *search) second(ctx context.Context) *Mapping {
 	return nil
 }
 
-func unspecified(a netip.Addr) int {
-	if a.IsUnspecified() {
+func unspecified(o offer) int {
+	if a, _ := o.promise(); a.IsUnspecified() {
 		return 1
 	}
 	return 0
@@ -157,6 +159,7 @@ func (s *search) take(ctx context.Context, o offer, wantPublic bool) *Mapping {
 	}
 	if wantPublic && !public(g.external.Addr()) {
 		s.undo(ctx, o, g)
+		s.inside = true
 		s.later = append(s.later, o)
 		return nil
 	}

@@ -25,6 +25,7 @@ type call struct {
 	in     ingress    // where it came from
 	ip     netip.Addr // the visitor's, behind trusted proxies too
 	origin string     // the node's own origin, as this visitor spells it
+	sent   *patient   // the body; nil without one
 	fields fields     // JSON or form body and query
 	upload upload     // of a route that takes a file
 	leave  []func()   // what to give back when the call is over

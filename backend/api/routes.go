@@ -209,6 +209,7 @@ func (r *route) run(c *call) error {
 	var err error
 	switch r.body {
 	case form:
+		c.sent.hurry()
 		err = c.readFields(maxFields)
 	case bytesOf:
 		err = c.prepareUpload()
@@ -240,6 +241,9 @@ func (r *route) run(c *call) error {
 		}
 		if r.policy == owner && c.who.Role != auth.Owner {
 			return errNotOwner
+		}
+		if found {
+			c.sent.ease()
 		}
 	}
 	if c.who.Session.ID == "" || r.class == "" {

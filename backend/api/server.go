@@ -142,24 +142,45 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
 	r = r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w)}
+		c.sent = &patient{ReadCloser: r.Body, control: http.NewResponseController(w)}
+		r.Body = c.sent
 	}
 	c.Request = r
 	s.routesMux.ServeHTTP(rec, r)
 }
 
-// stall is how long a body may stand still before its connection is given up.
-const stall = 60 * time.Second
+const (
+	stall  = 60 * time.Second // how long a body may stand still before its connection is given up
+	inAll  = 60 * time.Second // for a body that is read before it is known who sends it
+	renews = stall / 6
+)
 
 // patient gives a body any time it needs, as long as it moves.
 type patient struct {
 	io.ReadCloser
 	control *http.ResponseController
 	set     time.Time
+	fixed   bool // one deadline for all that is read
+}
+
+// hurry sets one deadline: a stranger who sends a byte now and then would else
+// keep a connection of the relay for ever.
+func (p *patient) hurry() {
+	if p != nil {
+		p.fixed = true
+		_ = p.control.SetReadDeadline(time.Now().Add(inAll))
+	}
+}
+
+// ease is for somebody who is known.
+func (p *patient) ease() {
+	if p != nil {
+		p.fixed, p.set = false, time.Time{}
+	}
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if now := time.Now(); now.Sub(p.set) > stall/6 {
+	if now := time.Now(); !p.fixed && now.Sub(p.set) > renews {
 		p.set = now
 		// A connection that knows no deadlines (a test's) is as patient as it is.
 		_ = p.control.SetReadDeadline(now.Add(stall))

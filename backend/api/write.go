@@ -84,8 +84,14 @@ type upload struct {
 }
 
 // prepareUpload reads what precedes the bytes: a JSON body, or the text fields of
-// a form. A stranger gets less room than somebody with a credential outside.
+// a form. A stranger gets less room and time than somebody with a credential
+// outside, which is looked at first: with one that does not hold, two who send
+// nothing would keep everybody else from the places for large bodies.
 func (c *call) prepareUpload() error {
+	known, refused := c.authenticate()
+	if !known || refused != nil {
+		c.sent.hurry()
+	}
 	if _, ok := c.isType("multipart/form-data"); ok {
 		return c.readParts()
 	}
@@ -94,9 +100,12 @@ func (c *call) prepareUpload() error {
 	if c.fields.query.Has("path") && !(text && params["actually"] == "json") && !urlencoded {
 		return nil // raw
 	}
-	limit := int64(maxFields)
-	if t, err := c.credential(); err == nil && t != "" {
-		limit = maxBigFields
+	if !known || refused != nil {
+		err := c.readFields(maxFields)
+		if refused != nil && errors.Is(err, errTooLarge) {
+			return refused
+		}
+		return err
 	}
 	if c.ContentLength < 0 || c.ContentLength > maxFields { // held in memory: few at a time
 		select {
@@ -106,7 +115,7 @@ func (c *call) prepareUpload() error {
 			return c.Context().Err()
 		}
 	}
-	return c.readFields(limit)
+	return c.readFields(maxBigFields)
 }
 
 const maxParts = 256

@@ -15,6 +15,7 @@
 //	             └─ a node's
 //	record.go    who has the name: unknown → pages.go, 404
 //	limit.go     offline: 500 a minute; that answer: 256 in flight; for each IP (IPv6: /64)
+//	             with a connection to themselves: 64 of one IP, 120 of all, at one node
 //	proxy.go     ReverseProxy: who the visitor is goes along, what the visitor claims to be does not
 //	nodes.go     which connection
 //	roads.go     which way: the node's own address, if it is proved, else its relay

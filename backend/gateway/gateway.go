@@ -52,7 +52,8 @@ type Config struct {
 	TLS   *tls.Config
 
 	// Limits are class -> number over the defaults, 0 for none: register, reach, api,
-	// offline (a minute and IP), proxy (requests in flight, an IP).
+	// offline (a minute and IP), proxy (requests in flight, an IP), alone
+	// (those with a connection of the node to themselves).
 	Limits map[string]int
 	Log    *slog.Logger
 	Now    func() time.Time
@@ -72,7 +73,8 @@ type Gateway struct {
 	nodes    *nodes
 	records  *records
 	limits   *limiter
-	places   *places
+	places   *places[netip.Addr]
+	alone    alone
 	standing *standing
 	reaching *reaching
 	flying   sync.WaitGroup // requests at nodes
@@ -119,7 +121,8 @@ func New(cfg Config) (*Gateway, error) {
 		limits: newLimiter(cfg.Limits, cfg.Now), records: newRecords(cfg.Names, cfg.Now),
 		roads: roads, nodes: newNodes(roads), reaching: newReaching(),
 	}
-	g.places = newPlaces(g.limits.of("proxy"))
+	g.places = newPlaces[netip.Addr](g.limits.of("proxy"))
+	g.alone = newAlone(g.limits.of("alone"))
 	g.standing = newStanding(cfg.standTime)
 	g.proxy = g.newProxy()
 	g.api = g.routes()

@@ -9,12 +9,20 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"pc2/backend/boson"
 	"pc2/backend/fault"
 )
 
-// defaults of the classes; proxy counts requests in flight, the others requests
-// a minute, each for one address.
-var defaults = map[string]int{"register": 5, "reach": 6, "api": 100, "offline": 500, "proxy": 256}
+// defaults of the classes; proxy counts requests in flight, alone those of them to
+// one node that have a connection to themselves, the others requests a minute; each
+// for one address.
+var defaults = map[string]int{"register": 5, "reach": 6, "api": 100, "offline": 500, "proxy": 256, "alone": 64}
+
+// maxAlone bounds the requests to one node that have a connection to themselves, of
+// all addresses. A relay session has 256 connections, of which strangers at its
+// mapped port can take half: what is left is for the shared ones, so that
+// uploads that stall never keep out who only wants to read.
+const maxAlone = 120
 
 // maxBuckets bounds what strangers can make us remember; past it the newcomers
 // of a class share one bucket.
@@ -114,30 +122,67 @@ func (l *limiter) bucket(k bucketKey, limit int, now time.Time) *rate.Limiter {
 	return b
 }
 
-// places counts the requests in flight, or the connections, of each address.
-type places struct {
+// places counts what each of many has: the requests or connections of an address.
+type places[K comparable] struct {
 	limit int
 	mu    sync.Mutex
-	taken map[netip.Addr]int
+	taken map[K]int
 }
 
-func newPlaces(limit int) *places { return &places{limit: limit, taken: map[netip.Addr]int{}} }
+func newPlaces[K comparable](limit int) *places[K] {
+	return &places[K]{limit: limit, taken: map[K]int{}}
+}
 
 // enter takes a place, or is the fault of having too many.
-func (p *places) enter(ip netip.Addr) error {
+func (p *places[K]) enter(k K) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.limit > 0 && p.taken[ip] >= p.limit {
+	if p.limit > 0 && p.taken[k] >= p.limit {
 		return tooMany(1, p.limit)
 	}
-	p.taken[ip]++
+	p.taken[k]++
 	return nil
 }
 
-func (p *places) leave(ip netip.Addr) {
+func (p *places[K]) leave(k K) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken[ip]--; p.taken[ip] == 0 {
-		delete(p.taken, ip)
+	if p.taken[k]--; p.taken[k] == 0 {
+		delete(p.taken, k)
 	}
 }
+
+// whose is an address at a node, which is known by its device.
+type whose struct {
+	device boson.ID
+	from   netip.Addr
+}
+
+// alone counts the requests that have a connection of a node to themselves.
+type alone struct {
+	each *places[whose]
+	all  *places[boson.ID]
+}
+
+func newAlone(each int) alone {
+	return alone{newPlaces[whose](each), newPlaces[boson.ID](maxAlone)}
+}
+
+func (a alone) enter(w whose) error {
+	if err := a.each.enter(w); err != nil {
+		return err
+	}
+	if a.all.enter(w.device) != nil {
+		a.each.leave(w)
+		return errCrowd
+	}
+	return nil
+}
+
+func (a alone) leave(w whose) {
+	a.all.leave(w.device)
+	a.each.leave(w)
+}
+
+var errCrowd = fault.New(fault.Limited, "too_many_requests", "Too many uploads and open pages at this PC. Wait a moment and try again.").
+	With("retry_after", 1).With("limit", maxAlone).With("window_ms", 60_000)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer g.nodes.close()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	open := newPlaces(4 * g.places.limit)
+	open := newPlaces[netip.Addr](4 * g.places.limit)
 	var servers []*http.Server
 	failed := make(chan error, 2)
 	var running sync.WaitGroup
@@ -88,7 +89,7 @@ func (g *Gateway) server(base context.Context, h http.Handler) *http.Server {
 // memory and a descriptor all the same.
 type crowd struct {
 	net.Listener
-	open *places
+	open *places[netip.Addr]
 }
 
 func (l crowd) Accept() (net.Conn, error) {

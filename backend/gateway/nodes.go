@@ -100,9 +100,14 @@ func opened(ctx context.Context, visitor netip.AddrPort, dial func(context.Conte
 	return preface.Visitor(conn, k.PrefaceKey(), visitor)
 }
 
+// single says whether a request gets a connection to itself.
+func single(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" || r.ContentLength < 0 || r.ContentLength > preface.MaxPooledBody
+}
+
 // RoundTrip implements http.RoundTripper, for requests with a trip.
 func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Header.Get("Upgrade") != "" || r.ContentLength < 0 || r.ContentLength > preface.MaxPooledBody {
+	if single(r) {
 		return n.single.RoundTrip(r)
 	}
 	rec := tripOf(r.Context()).rec

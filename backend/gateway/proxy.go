@@ -48,6 +48,13 @@ func (c *call) visit() error {
 		return err
 	}
 	defer c.g.places.leave(who)
+	if single(c.Request) {
+		w := whose{rec.Device, who}
+		if err := c.g.alone.enter(w); err != nil {
+			return err
+		}
+		defer c.g.alone.leave(w)
+	}
 	c.forward(rec)
 	return nil
 }

@@ -144,17 +144,38 @@ func (p *process) claim(t *testing.T) string {
 	if p.ready.ClaimCode == nil {
 		t.Fatal("no claim code in the ready file")
 	}
+	return claimOwner(t, p.url, *p.ready.ClaimCode)
+}
+
+func claimOwner(t *testing.T, url, code string) string {
+	t.Helper()
+	w := newWallet(t)
+	var ch struct{ Message string }
+	post(t, url+"/auth/challenge", map[string]any{"address": w.address}, &ch)
+	var l struct{ Token string }
+	post(t, url+"/auth/particle", w.signIn(ch.Message, code), &l)
+	return l.Token
+}
+
+// testWallet signs in as people's wallets do.
+type testWallet struct {
+	key     *secp256k1.PrivateKey
+	address string
+}
+
+func newWallet(t *testing.T) testWallet {
+	t.Helper()
 	k, err := secp256k1.GeneratePrivateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := "0x" + hex.EncodeToString(keccak(k.PubKey().SerializeUncompressed()[1:])[12:])
-	var ch struct{ Message string }
-	post(t, p.url+"/auth/challenge", map[string]any{"address": addr}, &ch)
-	sig := ecdsa.SignCompact(k, keccak([]byte(fmt.Sprintf("\x19Ethereum Signed Message:\n%d%s", len(ch.Message), ch.Message))), false)
-	var l struct{ Token string }
-	post(t, p.url+"/auth/particle", map[string]any{"address": addr, "message": ch.Message, "signature": "0x" + hex.EncodeToString(append(sig[1:], sig[0])), "claim_code": *p.ready.ClaimCode}, &l)
-	return l.Token
+	return testWallet{k, "0x" + hex.EncodeToString(keccak(k.PubKey().SerializeUncompressed()[1:])[12:])}
+}
+
+// signIn is the body of a sign-in with a challenge; a claim code may be "".
+func (w testWallet) signIn(message, code string) map[string]any {
+	sig := ecdsa.SignCompact(w.key, keccak([]byte(fmt.Sprintf("\x19Ethereum Signed Message:\n%d%s", len(message), message))), false)
+	return map[string]any{"address": w.address, "message": message, "signature": "0x" + hex.EncodeToString(append(sig[1:], sig[0])), "claim_code": code}
 }
 
 func post(t *testing.T, url string, body, into any) {

@@ -176,6 +176,9 @@ type dialer struct{ relay *activeproxy.Server }
 
 // DialNode implements gateway.Dialer.
 func (d dialer) DialNode(ctx context.Context, rec names.Record) (net.Conn, error) {
+	if d.Via(rec) == "" {
+		return nil, gateway.ErrOffline
+	}
 	c, err := d.relay.DialDevice(ctx, rec.Device)
 	if errors.Is(err, activeproxy.ErrOffline) || errors.Is(err, activeproxy.ErrDeclined) {
 		return nil, gateway.ErrOffline.Because(err)
@@ -185,7 +188,9 @@ func (d dialer) DialNode(ctx context.Context, rec names.Record) (net.Conn, error
 
 // Via implements gateway.Dialer.
 func (d dialer) Via(rec names.Record) string {
-	if _, ok := d.relay.Device(rec.Device); ok {
+	// A claim can name anybody's device, and a device says in AUTH whose it is: only
+	// both together make it the node's.
+	if at, ok := d.relay.Device(rec.Device); ok && at.User == rec.Node {
 		return "relay"
 	}
 	return ""
@@ -267,6 +272,9 @@ func (s *SuperNode) Ready() Ready {
 		PID: os.Getpid(), Version: s.cfg.Version,
 	}
 }
+
+// Devices tells about the relay sessions that there are.
+func (s *SuperNode) Devices() []activeproxy.Device { return s.relay.Devices() }
 
 // ID is the super node's.
 func (s *SuperNode) ID() boson.ID { return s.key.ID() }

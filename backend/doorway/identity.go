@@ -47,6 +47,7 @@ func peer(s tls.ConnectionState) (boson.ID, error) {
 func settings(own tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS13, NextProtos: []string{Protocol},
-		SessionTicketsDisabled: true,
+		SessionTicketsDisabled:      true,
+		DynamicRecordSizingDisabled: true, // what goes through is frames and bodies, which are waited for as a whole
 	}
 }

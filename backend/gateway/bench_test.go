@@ -32,6 +32,7 @@ func BenchmarkRequests(b *testing.B) {
 		behind func(testing.TB, http.Handler) *scene
 	}{
 		{"pooled h2c", 0, plainHome}, {"pooled h2c, 1 KiB up", 1 << 10, plainHome}, {"h1 connection each, 65 KiB up", 65 << 10, plainHome},
+		{"address, pooled h2c", 0, addressed}, {"address, h1 connection each, 65 KiB up", 65 << 10, addressed},
 		{"relay, pooled h2c", 0, relayed}, {"relay, h1 connection each, 65 KiB up", 65 << 10, relayed},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -111,6 +112,17 @@ func plainHome(t testing.TB, h http.Handler) *scene {
 	return s
 }
 
+// addressed puts a node at an address of its own, which it has proved.
+func addressed(t testing.TB, h http.Handler) *scene {
+	s := newScene(t, direct)
+	s.home("alice", 1, http.NotFoundHandler())
+	at := housed(t, key(1), "127.0.0.1", h).at
+	if a := s.reach(key(1), at.Port()); a.json["reached"] != true {
+		t.Fatal(a)
+	}
+	return s
+}
+
 // One GiB each way; the heap must not follow.
 func BenchmarkStream(b *testing.B) {
 	const size = 1 << 30
@@ -118,7 +130,7 @@ func BenchmarkStream(b *testing.B) {
 		name   string
 		up     bool
 		behind func(testing.TB, http.Handler) *scene
-	}{{"down", false, plainHome}, {"up", true, plainHome}, {"relay, down", false, relayed}, {"relay, up", true, relayed}} {
+	}{{"down", false, plainHome}, {"up", true, plainHome}, {"address, down", false, addressed}, {"address, up", true, addressed}, {"relay, down", false, relayed}, {"relay, up", true, relayed}} {
 		up := c.up
 		b.Run(c.name, func(b *testing.B) {
 			chunk := make([]byte, 256<<10)

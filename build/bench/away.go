@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -306,16 +305,15 @@ func measureIdle(ctx context.Context, s *suite) error {
 
 // idle opens n connections, asks once on each, and says how many KiB each took.
 func (s *server) idle(ctx context.Context, n int) (float64, error) {
-	open := func(i int) (*conn, error) {
-		from := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i%8)}) // the relay lets one address have a part only
-		c, err := dialFrom(from, s.addr, s.host, s.headers)
+	open := func() (*conn, error) {
+		c, err := s.dial()
 		if err == nil {
 			err = s.one(c)
 		}
 		return c, err
 	}
-	for i := range 8 {
-		c, err := open(i)
+	for range 8 {
+		c, err := open()
 		if err != nil {
 			return 0, err
 		}
@@ -326,8 +324,8 @@ func (s *server) idle(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i := range n {
-		c, err := open(i)
+	for range n {
+		c, err := open()
 		if err != nil {
 			return 0, err
 		}

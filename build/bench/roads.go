@@ -108,7 +108,7 @@ func (s *suite) startRoads(ctx context.Context, dir string) (*roads, error) {
 		super:  super,
 		direct: home,
 		name:   &server{name: "PC2 by name", addr: at.HTTPAddr, host: e.Name + ".localhost:" + port, also: []*server{super, home}},
-		mapped: &server{name: "PC2 relay", addr: e.Mapped, also: []*server{super, home}},
+		mapped: &server{name: "PC2 relay", addr: e.Mapped, spread: true, also: []*server{super, home}},
 	}
 	copier, ce, err := s.role(ctx, dir, "relay", e.Direct)
 	if err != nil {

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,6 +31,9 @@ type server struct {
 	log     string    // file
 	also    []*server // whose processes count too
 	dies    bool      // of our signal, which is not its failure
+
+	spread bool // dial from several addresses: it lets one of them have a part only
+	dialed atomic.Uint32
 }
 
 // launch starts a program whose server will answer on addr.
@@ -121,7 +126,13 @@ func family(pid int) []int {
 	return pids
 }
 
-func (s *server) dial() (*conn, error) { return dial(s.addr, s.host, s.headers) }
+func (s *server) dial() (*conn, error) {
+	from := byte(1)
+	if s.spread {
+		from += byte(s.dialed.Add(1) % 8)
+	}
+	return dialFrom(netip.AddrFrom4([4]byte{127, 0, 0, from}), s.addr, s.host, s.headers)
+}
 
 // freeAddr is an address of this PC where nobody listens.
 func freeAddr() (string, error) {

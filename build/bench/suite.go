@@ -176,9 +176,10 @@ func (s *server) named(readyFile string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := *s
-	v.name, v.host, v.addr = "PC2 by name", u.Host, net.JoinHostPort("127.0.0.1", u.Port())
-	return &v, nil
+	return &server{
+		name: "PC2 by name", addr: net.JoinHostPort("127.0.0.1", u.Port()), host: u.Host,
+		headers: s.headers, write: s.write, read: s.read, cmd: s.cmd, log: s.log,
+	}, nil
 }
 
 // spent adds a cost to the run's total.

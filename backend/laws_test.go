@@ -18,7 +18,7 @@ import (
 // when it is made. Sources are parsed, since `go list` in a test would be
 // answered from the test cache.
 var levels = map[string]int{
-	"fault": 0, "internal/run": 0, "internal/conf": 0, "internal/durable": 0, "internal/lobby": 0,
+	"fault": 0, "internal/run": 0, "internal/conf": 0, "internal/durable": 0, "internal/lobby": 0, "internal/gather": 0,
 	"boson/salsa": 0,
 	"store":       1, "boson": 1, "wallet": 1, "event": 1,
 	"content": 2, "portmap": 2, "names": 2, "preface": 2, "doorway": 2, "boson/dht": 2, "boson/activeproxy": 2,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pc2/backend/boson"
+	"pc2/backend/internal/gather"
 	"pc2/backend/names"
 	"pc2/backend/preface"
 )
@@ -97,7 +98,11 @@ func opened(ctx context.Context, visitor netip.AddrPort, dial func(context.Conte
 		conn.Close()
 		return nil, errors.New("dial node: a connection without a session key")
 	}
-	return preface.Visitor(conn, k.PrefaceKey(), visitor)
+	c, err := preface.Visitor(conn, k.PrefaceKey(), visitor)
+	if err == nil && !visitor.IsValid() { // requests of many visitors
+		c = gather.New(c)
+	}
+	return c, err
 }
 
 // single says whether a request gets a connection to itself.

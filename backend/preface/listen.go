@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"pc2/backend/internal/gather"
 	"pc2/backend/internal/lobby"
 )
 
@@ -73,6 +74,9 @@ func admit(c net.Conn, keyOf func(net.Conn) ([32]byte, bool)) (net.Conn, error) 
 	}
 	if first[0] == tlsHandshake {
 		return nil, errTLS
+	}
+	if !visitor.IsValid() { // answers of many requests
+		c = gather.New(c)
 	}
 	return &Conn{Conn: c, visit: Visit{Addr: visitor}, ahead: r}, nil
 }

@@ -333,3 +333,81 @@ func TestWhatIsRememberedIsNeverOld(t *testing.T) {
 	_, err = w.Open(t.Context(), a, at(t, a, "Documents/f"))
 	wantCode(t, err, "subject_does_not_exist")
 }
+
+// The folder of the last write is remembered; whatever has happened to it since counts.
+func TestTheFolderWrittenToIsNeverAnOldOne(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.user(1), w.user(2)
+	admin := files.Actor{Wallet: b.Wallet, Admin: true}
+	write := func(who files.Actor, s files.Selector, name string) (files.Entry, error) {
+		t.Helper()
+		if name != "" {
+			var err error
+			if s, err = s.Under(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := w.Write(t.Context(), who, files.WriteRequest{To: s, Overwrite: true, Size: int64(len(name))}, strings.NewReader(name))
+		return r.Entry, err
+	}
+	good := func(who files.Actor, s files.Selector, name, path string) {
+		t.Helper()
+		if e, err := write(who, s, name); err != nil || !strings.HasSuffix(e.Path.String(), path) {
+			t.Fatal(e.Path, err)
+		}
+		w.sound()
+	}
+	bad := func(who files.Actor, s files.Selector, name, code string) {
+		t.Helper()
+		_, err := write(who, s, name)
+		wantCode(t, err, code)
+	}
+	d := w.mkdir(a, "Documents/d/e")
+	byPath, byUID := at(t, a, "/"+a.Wallet.String()+"/Documents/d/e"), files.ByUID(d.UID)
+	for range 2 { // the second finds what the first remembers
+		for i, s := range []files.Selector{byPath, byUID} {
+			good(a, s, fmt.Sprint(i), fmt.Sprint("/Documents/d/e/", i))
+			good(admin, s, fmt.Sprint(i), fmt.Sprint("/Documents/d/e/", i))
+			bad(b, s, fmt.Sprint(i), "dest_does_not_exist")
+		}
+	}
+	if _, err := w.Rename(t.Context(), a, files.RenameRequest{Entry: at(t, a, "Documents/d"), NewName: "f"}); err != nil {
+		t.Fatal(err)
+	}
+	bad(a, byPath, "2", "dest_does_not_exist")
+	good(a, byUID, "2", "/Documents/f/e/2")
+	good(a, at(t, a, "Documents/f/e"), "2", "/Documents/f/e/2")
+	// Another folder takes the place that is remembered.
+	if _, err := w.Move(t.Context(), a, files.MoveRequest{From: byUID, To: at(t, a, "Pictures")}); err != nil {
+		t.Fatal(err)
+	}
+	other := w.mkdir(a, "Documents/f/e")
+	good(a, at(t, a, "Documents/f/e"), "3", "/Documents/f/e/3")
+	if w.names(a, other.UID) != "3" || w.names(a, "Pictures/e") != "0 1 2" {
+		t.Fatal(w.names(a, other.UID), w.names(a, "Pictures/e"))
+	}
+	// A file with the name of the folder.
+	if err := remove(w, a, other.UID); err != nil {
+		t.Fatal(err)
+	}
+	bad(a, at(t, a, "Documents/f/e"), "4", "dest_does_not_exist")
+	good(a, at(t, a, "Documents/f/e"), "", "/Documents/f/e")
+	bad(a, at(t, a, "Documents/f/e"), "4", "dest_is_not_a_directory")
+	// Another owner.
+	good(a, byUID, "5", "/Pictures/e/5")
+	if _, err := w.Move(t.Context(), admin, files.MoveRequest{From: byUID, To: at(t, b, "Videos")}); err != nil {
+		t.Fatal(err)
+	}
+	bad(a, byUID, "6", "dest_does_not_exist")
+	good(b, byUID, "6", "/Videos/e/6")
+	// A write that fails, after it has changed the time of the folder, changes nothing.
+	w.sleep(time.Hour)
+	w.capacity = 3
+	bad(b, byUID, "too long", "storage_limit_reached")
+	w.capacity = files.Unlimited
+	before := w.stat(b, "Videos/e").Modified
+	good(b, byUID, "7", "/Videos/e/7")
+	if after := w.stat(b, "Videos/e").Modified; after != before+3600 {
+		t.Fatal(before, after)
+	}
+}

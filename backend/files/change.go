@@ -31,12 +31,20 @@ type change struct {
 
 // write runs fn as one change in one transaction.
 func (t *Tree) write(ctx context.Context, origin string, fn func(*change) error) error {
-	return t.db.Write(ctx, t.changing(origin, t.capacity(), fn))
+	return t.db.Write(ctx, t.changing(origin, t.capacity(), rearranging(fn)))
 }
 
 // free is write for a change that frees space.
 func (t *Tree) free(ctx context.Context, origin string, fn func(*change) error) error {
-	return t.db.Free(ctx, t.changing(origin, 0, fn)) // nothing grows, so no limit is asked for
+	return t.db.Free(ctx, t.changing(origin, 0, rearranging(fn))) // nothing grows, so no limit is asked for
+}
+
+// rearranging is fn for any change but the writing of a file.
+func rearranging(fn func(*change) error) func(*change) error {
+	return func(c *change) error {
+		c.t.folders.forget()
+		return fn(c)
+	}
 }
 
 // changing is the transaction of one change.
@@ -114,6 +122,9 @@ func (c *change) insert(folder chain, r row) (chain, error) {
 	at := folder.with(r)
 	if err := checkPlace(at); err != nil {
 		return nil, err
+	}
+	if r.isDir {
+		c.t.folders.forget()
 	}
 	n := at.last()
 	n.uid, n.owner, n.rev, n.empty = uuid.NewString(), folder.owner(), 1, r.isDir

@@ -77,6 +77,17 @@ func (s Selector) Under(rel string) (Selector, error) {
 	return s, nil
 }
 
+// split parts s into its folder and a name, where a folder can be selected like that.
+func (s Selector) split() (folder Selector, name string, ok bool) {
+	switch {
+	case len(s.below) == 1:
+		return Selector{uid: s.uid}, s.below[0], true
+	case s.uid == "" && strings.LastIndexByte(s.path.s, '/') > 0:
+		return At(s.path.Dir()), s.path.Base(), true
+	}
+	return Selector{}, "", false
+}
+
 // Path is the path that s was made from; false when it goes by uid.
 func (s Selector) Path() (Path, bool) { return s.path, s.path != Path{} }
 

@@ -136,11 +136,19 @@ func (c *change) freeName(folder *row, name string, isDir bool) (string, error) 
 	return fmt.Sprintf("%s (%d)%s", n.head, i, n.tail), nil
 }
 
-// child is the entry of that name in a folder, or nil.
+// child is the entry of that name in a folder, or nil. Mostly there is none, and a
+// query for all the columns would cost twice as much.
 func child(q store.Queryer, folder *row, name string) (*row, error) {
-	var r row
-	err := r.scan(q.QueryRow(`SELECT `+columns+` FROM entries e WHERE e.parent_id = ? AND e.name_key = ?`, folder.id, nameKey(name)))
+	var id int64
+	err := q.QueryRow("SELECT id FROM entries WHERE parent_id = ? AND name_key = ?", folder.id, nameKey(name)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	var r row
+	if err == nil {
+		err = r.scan(q.QueryRow("SELECT "+columns+" FROM entries e WHERE e.id = ?", id))
+	}
+	if errors.Is(err, sql.ErrNoRows) { // gone between the two, outside a transaction
 		return nil, nil
 	}
 	if err != nil {

@@ -42,11 +42,13 @@ type Tree struct {
 	capacity func() int64
 	now      func() time.Time
 	recall   recall
+	folders  folders
 }
 
 // New returns a Tree; it starts nothing.
 func New(cfg Config) *Tree {
 	t := &Tree{db: cfg.DB, content: cfg.Content, keyring: cfg.Keyring, bus: cfg.Bus, log: cfg.Log, capacity: cfg.Capacity, now: cfg.Now}
+	t.folders.found = map[asked]chain{}
 	if t.bus == nil {
 		t.bus = event.New()
 	}
@@ -92,6 +94,7 @@ func (t *Tree) EnsureHome(ctx context.Context, w wallet.Address) error {
 		return err
 	}
 	err = t.db.Write(ctx, func(tx *store.Tx) error {
+		t.folders.forget()
 		var home int64
 		err := tx.QueryRow("SELECT id FROM entries WHERE wallet_address = ? AND parent_id IS NULL", w).Scan(&home)
 		if errors.Is(err, sql.ErrNoRows) {

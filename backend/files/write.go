@@ -66,7 +66,11 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 		}
 	}
 	err = t.content.Commit(ctx, draft, t.changing(req.Origin, capacity, func(c *change) error {
-		to, err := req.target(c.tx, a)
+		p, err := c.resolve(a, req.To)
+		if err != nil {
+			return err
+		}
+		to, err := req.target(c.tx, p)
 		if err != nil {
 			return err
 		}
@@ -82,7 +86,11 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 
 // plan looks whether the write can succeed, and how many bytes it may have.
 func (req WriteRequest) plan(q store.Queryer, a Actor, capacity int64) (room int64, err error) {
-	to, err := req.target(q, a)
+	p, err := resolve(q, a, req.To)
+	if err != nil {
+		return 0, err
+	}
+	to, err := req.target(q, p)
 	if err != nil {
 		return 0, err
 	}
@@ -103,12 +111,9 @@ func (req WriteRequest) plan(q store.Queryer, a Actor, capacity int64) (room int
 	return room, nil
 }
 
-// target finds where the file will be and checks all that can be checked.
-func (req WriteRequest) target(q store.Queryer, a Actor) (target, error) {
-	p, err := resolve(q, a, req.To)
-	if err != nil {
-		return target{}, err
-	}
+// target finds where the file will be and checks all that can be checked; p is
+// what req.To leads to.
+func (req WriteRequest) target(q store.Queryer, p place) (_ target, err error) {
 	if req.Name != "" && (p.root || p.exists() && p.found.last().isDir) {
 		if p, err = p.inside(q, req.Name); err != nil {
 			return target{}, err

@@ -1,0 +1,61 @@
+package files
+
+import "slices"
+
+// folders remembers the folders that files were written to last: the next file
+// there needs one look for its name, and not a walk from the home down. It is the
+// writer's, used inside transactions and their After hooks alone, of which there is
+// one at a time, so it needs no lock.
+//
+// A chain in it is what the transactions so far have made of it. Whatever can change a
+// folder's row, or move, remove or make one, forgets all of it first: every change
+// but Write (Tree.write, Tree.free, EnsureHome), and a folder that Write makes.
+type folders struct {
+	forgets uint64 // what was read before the last one is not put in
+	found   map[asked]chain
+}
+
+func (f *folders) forget() {
+	f.forgets++
+	clear(f.found)
+}
+
+// resolve is resolve for a file that is to be written.
+func (c *change) resolve(a Actor, s Selector) (place, error) {
+	dir, name, ok := s.split()
+	if !ok {
+		return resolve(c.tx, a, s)
+	}
+	q := asked{a, dir.path, dir.uid}
+	if at := slices.Clone(c.t.folders.found[q]); at != nil { // a clone: the job may fail that changes it
+		c.remember(q, at)
+		return place{found: at}.inside(c.tx, name)
+	}
+	p, err := resolve(c.tx, a, s)
+	if err != nil {
+		return p, err
+	}
+	at := p.found
+	if p.exists() {
+		at = at.folder()
+	}
+	if len(p.rest) <= 1 && len(at) > 0 && at.last().isDir {
+		c.remember(q, at)
+	}
+	return p, nil
+}
+
+// remember puts a folder in once the change is committed, as it is then.
+func (c *change) remember(q asked, at chain) {
+	f := &c.t.folders
+	began := f.forgets
+	c.tx.After(func() {
+		if f.forgets != began {
+			return
+		}
+		if len(f.found) >= maxRecalled {
+			clear(f.found)
+		}
+		f.found[q] = at
+	})
+}

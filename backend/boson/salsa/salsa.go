@@ -14,7 +14,9 @@ func XOR(dst, src []byte, key *[32]byte, nonce *[8]byte, first uint32) {
 	if uint64(first)+uint64(len(src)+63)/64 > 1<<32 {
 		panic("salsa: the stream is too long")
 	}
-	xor(dst[:len(src)], src, key, nonce, first)
+	if len(src) > 0 {
+		xor(dst[:len(src)], src, key, nonce, first)
+	}
 }
 
 func generic(dst, src []byte, key *[32]byte, nonce *[8]byte, first uint32) {

@@ -37,7 +37,16 @@ func xor(dst, src []byte, key *[32]byte, nonce *[8]byte, first uint32) {
 	}
 }
 
-// lay writes the matrix of six blocks as diagonals: see the manual.
+// diagonals says which word of the matrix stands where in the rows of one block:
+// see the manual.
+func diagonals(m *[16]uint32) (rows [4][16]byte) {
+	for i, word := range [16]int{0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11} {
+		binary.LittleEndian.PutUint32(rows[i/4][i%4*4:], m[word])
+	}
+	return rows
+}
+
+// lay writes the matrices of six blocks.
 func lay(state *[group]byte, key *[32]byte, nonce *[8]byte, first uint32) {
 	var m [16]uint32
 	m[0], m[5], m[10], m[15] = 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 // "expand 32-byte k"
@@ -46,10 +55,11 @@ func lay(state *[group]byte, key *[32]byte, nonce *[8]byte, first uint32) {
 		m[11+i] = binary.LittleEndian.Uint32(key[16+4*i:])
 	}
 	m[6], m[7] = binary.LittleEndian.Uint32(nonce[:]), binary.LittleEndian.Uint32(nonce[4:])
-	for n := range uint32(6) {
-		m[8] = first + n
-		for i, word := range [16]int{0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11} {
-			binary.LittleEndian.PutUint32(state[n/2*128+uint32(i/4)*32+n%2*16+uint32(i%4)*4:], m[word])
+	rows := diagonals(&m)
+	for n := range uint32(6) { // two of them beside each other, in each row
+		binary.LittleEndian.PutUint32(rows[2][:], first+n) // x8, the counter
+		for i := range uint32(4) {
+			copy(state[n/2*128+i*32+n%2*16:], rows[i][:])
 		}
 	}
 }

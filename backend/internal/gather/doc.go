@@ -10,6 +10,6 @@
 // writes of more than 16 KiB are not copied but wait for their turn.
 //
 // A goroutine writes while something waits; a connection that is silent has none,
-// and holds 4 KiB at most. As with a socket, a Write that returns has only been taken:
+// and holds 16 KiB at most. As with a socket, a Write that returns has only been taken:
 // an error comes with a later one, and Close lets what was taken leave, for up to 5 s.
 package gather

@@ -14,7 +14,7 @@ const (
 	// large writes are not gathered: to copy them would cost more than it saves.
 	large = most / 4
 	// kept is the size up to which a buffer is kept for the next bytes.
-	kept = 4 << 10
+	kept = 16 << 10
 	// lastTime is for what waits when the connection is closed.
 	lastTime = 5 * time.Second
 )

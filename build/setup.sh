@@ -7,9 +7,9 @@
 #   build/setup.sh desktop   what its tests need: a desktop of their own
 set -euo pipefail
 
-# The NAT lab (backend/lab) is the last three. miniupnpd-nftables is the program
+# The NAT lab (backend/lab) is the last four. miniupnpd-nftables is the program
 # alone: the package miniupnpd would start it as a service of this PC.
-want=(chromium nginx-light iproute2 nftables miniupnpd-nftables)
+want=(chromium nginx-light iproute2 nftables conntrack miniupnpd-nftables)
 case "${1:-}" in
 bench) want+=(openssh-client openssh-server) ;;
 app) want=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;

@@ -23,6 +23,7 @@ func play(role string, args []string) int {
 	defer stop()
 	roles := map[string]func(context.Context, []string) error{
 		"mapper": mapper, "visitor": visitor,
+		"pc2d": pc2d, "pc2super": pc2super, "watch": watch, "browse": browse, "liar": liar,
 	}
 	run, ok := roles[role]
 	if !ok {
@@ -47,6 +48,10 @@ type report struct {
 	Kind     string `json:"kind,omitempty"`
 	Heard    string `json:"heard,omitempty"`
 	Millis   int64  `json:"ms,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Sentence string `json:"sentence,omitempty"`
+	Hint     string `json:"hint,omitempty"`
 }
 
 func tell(r report) { json.NewEncoder(os.Stdout).Encode(r) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 	// Stories wait for routers most of the time: more of them at once than CPUs.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "5"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -57,7 +58,7 @@ var canMakeNetworks = sync.OnceValue(func() error {
 	if os.Getuid() != 0 {
 		return errors.New("network namespaces need root")
 	}
-	for _, p := range []string{"ip", "nft", miniupnpd} {
+	for _, p := range []string{"ip", "nft", "conntrack", miniupnpd} {
 		if _, err := exec.LookPath(p); err != nil {
 			return fmt.Errorf("%w (build/setup.sh installs it)", err)
 		}
@@ -118,7 +119,7 @@ func (s *space) start(name string, args ...string) *program {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", p.name, p.said())
+			t.Logf("%s said:\n%s", p.name, p.short())
 		}
 	})
 	return p
@@ -143,6 +144,15 @@ func (p *program) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.lines, "\n")
+}
+
+// short is what it said without the requests that were answered well.
+func (p *program) short() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(slices.DeleteFunc(slices.Clone(p.lines), func(line string) bool {
+		return strings.Contains(line, "msg=request") && strings.Contains(line, "status=200")
+	}), "\n")
 }
 
 // expect waits for a line with the text, after those that earlier calls have seen.

@@ -64,7 +64,8 @@ func (r *router) plug(s *space, port, dev, addr string) {
 }
 
 // ruleset has the chains that miniupnpd fills. The counter sees only packets that
-// came in through a mapped port, and the answers to them.
+// came in through a mapped port, and the answers to them. Behind it: the rest of a
+// connection that came in is not taken for the start of one that goes out.
 const ruleset = `
 table inet igd {
   counter mapped { }
@@ -74,8 +75,9 @@ table inet igd {
   chain forward {
     type filter hook forward priority 0; policy drop;
     ct status dnat counter name mapped
+    iifname "lan0" tcp sport { 4433, 20000-24999 } ct state new drop
     ct state established,related accept
-    iifname "lan0" oifname "wan0" accept
+    iifname "lan0" oifname { "wan0", "lan0" } accept
     jump miniupnpd
   }
   chain prerouting { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd; }
@@ -132,14 +134,19 @@ func yes(b bool) string {
 	return "no"
 }
 
-// forget stops miniupnpd and deletes what it had set up.
-func (r *router) forget() {
+// die stops miniupnpd and forgets what it had set up.
+func (r *router) die() {
 	r.net.t.Helper()
-	if r.daemon != nil {
-		r.daemon.kill()
-		r.daemon = nil
-	}
+	r.daemon.kill()
 	r.flush()
+	r.disconnect()
+}
+
+// disconnect forgets the connections that came in through a mapping: they would
+// outlive it. Others it leaves alone, as the node's to the relay.
+func (r *router) disconnect() {
+	r.net.t.Helper()
+	r.do("", "sh", "-c", "conntrack -D -g 2>&1 || true") // it fails when there are none
 }
 
 // flush deletes the mappings behind miniupnpd's back.
@@ -179,11 +186,13 @@ func (r *router) mappedBytes() int64 {
 }
 
 // renumber gives the router another external address, as providers do at night.
-// Miniupnpd learns of it from the kernel.
-func (r *router) renumber(addr string) {
-	r.net.t.Helper()
+// Miniupnpd learns of it from the kernel. The old address is nobody's.
+func (h *home) renumber(addr string) {
+	h.t.Helper()
+	r := h.router
 	r.ip("addr", "add", addr+"/24", "dev", "wan0")
 	r.ip("addr", "del", r.wan+"/24", "dev", "wan0")
 	r.ip("addr", "replace", addr+"/24", "dev", "wan0") // it goes with the first one unless promote_secondaries is set
 	r.wan = addr
+	h.inet.ip("neigh", "flush", "dev", "eth0")
 }

@@ -38,7 +38,7 @@ func TestRouterStopsAndComesBack(t *testing.T) {
 		pc.event("mapped")
 		h.greeted(pcPort)
 
-		h.router.forget()
+		h.router.die()
 		if e := pc.event("lost"); e.Kind != "lost" {
 			t.Errorf("lost: %+v", e)
 		}
@@ -129,7 +129,7 @@ func TestExternalAddressChanges(t *testing.T) {
 		if m := pc.event("mapped"); !m.Behind || m.Private {
 			t.Errorf("a router that says another address than others see: %+v", m)
 		}
-		h.router.renumber("25.25.25.77")
+		h.renumber("25.25.25.77")
 		if e := pc.event("lost"); e.Kind != "moved" {
 			t.Errorf("lost: %+v", e)
 		}

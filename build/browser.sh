@@ -24,9 +24,9 @@ fi
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/pc2-e2e-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-CGO_ENABLED=0 go build -o "$tmp/pc2d" ./backend/cmd/pc2d
+CGO_ENABLED=0 go build -o "$tmp/" ./backend/cmd/pc2d ./backend/cmd/pc2super
 
-export TMPDIR=$tmp PC2D=$tmp/pc2d CHROMIUM=$browser EVIDENCE_DIR=$root/artifacts/browser
+export TMPDIR=$tmp PC2D=$tmp/pc2d PC2SUPER=$tmp/pc2super CHROMIUM=$browser EVIDENCE_DIR=$root/artifacts/browser
 rm -rf "$EVIDENCE_DIR" "$EVIDENCE_DIR-first"
 if [ -n "${SCREENSHOTS:-}" ]; then
   export SCREENSHOTS_DIR=$root/artifacts/screenshots

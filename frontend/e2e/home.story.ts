@@ -1,17 +1,12 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Browser } from './parts/browser';
-import { api, contentOf } from './parts/inside';
+import { bigName, life, type People } from './parts/life';
 import type { Pc2 } from './parts/pc2';
-import { answerThree, asked, choosePassphrase, passphrase, seeWords, signInWithPassphrase, signInWithWords, signOut } from './parts/person';
+import { answerThree, asked, choosePassphrase, nameLater, nameQuestion, passphrase, seeWords, signInWithPassphrase, signInWithWords, signOut } from './parts/person';
 import { story } from './parts/stage';
-import { bigFile, fiftyFiles, type Tree } from './parts/tree';
-import { longPatience, until } from './parts/until';
 import type { Window } from './parts/window';
-
-const MiB = 1024 * 1024;
-const bigName = 'Hochzeit, ganzer Film.mp4';
 
 story('Home: files of a newcomer', (stage, step) => {
   let pc2: Pc2;
@@ -19,16 +14,18 @@ story('Home: files of a newcomer', (stage, step) => {
   let here: Window;
   let there: Window;
   let words: string[];
-  let tree: Tree;
-  let big: string;
-  const delays: number[] = [];
 
-  /** Does it here, and tells how long the other window took to show it. */
-  async function followed(name: string, shown: boolean, act: () => Promise<void>): Promise<void> {
-    const start = Date.now();
-    const [seen] = await Promise.all([there.shows(name, shown), act()]);
-    delays.push(seen - start);
-  }
+  const people: People = {
+    get pc2() {
+      return pc2;
+    },
+    get here() {
+      return here;
+    },
+    get there() {
+      return there;
+    },
+  };
 
   step('the printed address opens the first run, and the claim code leaves the address', async () => {
     pc2 = await stage.node();
@@ -71,7 +68,8 @@ story('Home: files of a newcomer', (stage, step) => {
     expect(await here.button('Finish').isDisabled()).toBe(true);
     await here.secret('Passphrase').fill(passphrase);
     await here.look('first-run-passphrase');
-    await choosePassphrase(here, 'Finish');
+    await choosePassphrase(here, 'Finish', nameQuestion);
+    await nameLater(here);
     await here.look('files-list');
   });
 
@@ -103,104 +101,7 @@ story('Home: files of a newcomer', (stage, step) => {
     expect(await there.names()).toEqual(await here.names());
   });
 
-  step('a folder with 50 files is dropped into the page', async () => {
-    tree = await fiftyFiles(stage.dir, 'Familie & Freunde');
-    await followed('Familie & Freunde', true, () => here.drop([tree.root]));
-    const row = here.upload('Familie & Freunde');
-    await row.getByText('Verified').waitFor();
-    expect(await row.innerText()).toContain('50 files');
-    expect(await here.names()).toContain('Familie & Freunde');
-  });
-
-  step('one of 300 MiB shows its speed and the time left', async () => {
-    const path = join(stage.dir, bigName);
-    big = await bigFile(path, 300 * MiB);
-    const told = here.tells('Uploads', /[\d.]+ of 315 MB · .*/);
-    const start = Date.now();
-    await here.drop([path]);
-    await here.upload(bigName).getByText('Verified').waitFor({ timeout: longPatience });
-    const seconds = (Date.now() - start) / 1000;
-    console.log(`300 MiB in ${seconds.toFixed(1)} s, verified in the page`);
-    const lines = await told();
-    expect(lines.filter((l) => /^[\d.]+ of 315 MB · [\d.]+ [KMG]B\/s · \d+ (s|min) left$/.test(l)).length).toBeGreaterThan(0);
-    const parts = lines.map((l) => Number.parseFloat(l));
-    expect(parts).toEqual(parts.toSorted((a, b) => a - b));
-  });
-
-  step('the other window shows each change within a second', async () => {
-    expect(await there.names()).toEqual(await here.names());
-    await followed('Garden', true, () => here.newFolder('Garden'));
-    await followed('Garden', false, () => here.rename('Garden', 'Garden plans'));
-    await here.row('Garden plans').waitFor();
-    await followed('Garden plans', false, async () => {
-      await here.menu('Garden plans', 'Move to…');
-      await here.page.getByRole('treeitem', { name: 'Documents', exact: true }).click();
-      await here.dialog('Move “Garden plans”').getByRole('button', { name: 'Move', exact: true }).click();
-    });
-    await followed('Garden plans', true, () => here.undo('Moved “Garden plans” to Documents'));
-    await followed('Garden plans', false, () => here.delete('Garden plans'));
-    const note = join(stage.dir, 'Einkauf.txt');
-    await writeFile(note, 'Milch');
-    await followed('Einkauf.txt', true, () => here.drop([note]));
-    await here.upload('Einkauf.txt').getByText('Verified').waitFor();
-    await here.button('Clear the list').click();
-    await writeFile(note, 'Milch und Brot');
-    here.tolerate(/status of 409 .*\/write/);
-    await here.drop([note]);
-    const start = Date.now();
-    const [seen] = await Promise.all([there.showsSize('Einkauf.txt', '14 B'), here.upload('Einkauf.txt').getByRole('button', { name: 'Replace', exact: true }).click()]);
-    delays.push(seen - start);
-    expect(await there.names()).toEqual(await here.names());
-
-    await there.enter('Familie & Freunde');
-    await there.page.getByText('5 folders, 18 files').waitFor();
-    await there.look('files-folder');
-    console.log(`the other window followed after ${delays.join(', ')} ms`);
-    for (const ms of delays) expect(ms).toBeLessThan(5000);
-  });
-
-  step('what is downloaded is what was dropped, byte for byte', async () => {
-    await checkAll();
-    const film = await here.download(() => here.open(bigName));
-    expect(film).toEqual({ name: bigName, sha256: big });
-
-    // A whole marked folder's files, as a person takes them.
-    await here.enter('Familie & Freunde');
-    await here.enter('Tagebuch');
-    await here.enter('Woche 1');
-    for (const name of ['Tag 1.md', 'Tag 2.md', 'Tag 3.md']) await here.mark(name, 'Control');
-    const got = await here.downloads(3, () => here.button('Download').click());
-    expect(got).toEqual(new Map(['Tag 1.md', 'Tag 2.md', 'Tag 3.md'].map((n) => [n, tree.files.get(`Familie & Freunde/Tagebuch/Woche 1/${n}`)])));
-    await here.button('Clear the selection').click();
-    await here.up('Files');
-  });
-
-  step('kill -9: the page says that its PC2 does not answer, and keeps the list', async () => {
-    const names = await here.names();
-    for (const window of [here, there]) window.tolerate(/net::ERR_|WebSocket connection to/);
-    await pc2.kill9();
-    for (const window of [here, there]) await window.says('Your PC2 does not answer.');
-    await here.page.getByText(/trying again in \d+ s/).first().waitFor();
-    expect(await here.names()).toEqual(names);
-    await here.look('files-offline');
-  });
-
-  step('started again, everything is there', async () => {
-    const names = await here.names();
-    await pc2.again();
-    for (const window of [here, there]) await window.page.getByText('Your PC2 does not answer.').first().waitFor({ state: 'hidden' });
-    await checkAll();
-    expect(await here.names()).toEqual(names);
-    const film = await there.up('Files').then(() => there.download(() => there.open(bigName)));
-    expect(film).toEqual({ name: bigName, sha256: big });
-
-    // The page is live again without a reload.
-    await followed('After the fall', true, () => here.newFolder('After the fall'));
-    await here.page.reload();
-    await here.row('After the fall').waitFor();
-    expect(await here.names()).toEqual(await there.names());
-    await until('the pill says that all is well', async () => (await there.page.getByText('On this PC only.').count()) > 0);
-  });
+  const day = life(stage, step, people, { pictures: 'files', phone: false, gateway: false, well: 'On this PC only.' });
 
   step('signed out, the passphrase opens it again, and only the right one', async () => {
     await signOut(here);
@@ -216,7 +117,7 @@ story('Home: files of a newcomer', (stage, step) => {
     const secrets = new Map<string, Buffer>([
       ['the recovery phrase', Buffer.from(words.join(' '))],
       ['the passphrase', Buffer.from(passphrase)],
-      ['the text of a file', await readFile(join(tree.root, 'Tagebuch/Woche 2/Tag 4.md'))],
+      ['the text of a file', await readFile(join(day.tree.root, 'Tagebuch/Woche 2/Tag 4.md'))],
       ['the first KiB of the film', (await readFile(join(stage.dir, bigName))).subarray(0, 1024)],
     ]);
     for (const browser of [here, there]) {
@@ -231,11 +132,4 @@ story('Home: files of a newcomer', (stage, step) => {
       for (const [what, secret] of secrets) expect(bytes.includes(secret), `${what} in ${file}`).toBe(false);
     }
   });
-
-  async function checkAll(): Promise<void> {
-    const home = await api.home(here);
-    const found = await contentOf(here, home, 'Familie & Freunde');
-    expect(found.folders.toSorted()).toEqual(tree.folders);
-    expect(found.files).toEqual(tree.files);
-  }
 });

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Pc2 } from './parts/pc2';
-import { seeWords, signOut } from './parts/person';
+import { nameLater, seeWords, signOut } from './parts/person';
 import { story } from './parts/stage';
 import { Wallet } from './parts/wallet';
 import type { Window } from './parts/window';
@@ -77,7 +77,7 @@ story('Wallet: an own key instead of a new one', (stage, step) => {
 
   step('one signature makes the wallet’s holder the owner', async () => {
     await choose(own).click();
-    await window.heading('Files').waitFor();
+    await nameLater(window);
     expect(own.asked).toHaveLength(1);
     expect(own.asked[0]).toContain(`${new URL(pc2.url).host} wants you to sign in with your Ethereum account`);
     expect(pc2.log()).not.toContain('level=ERROR');

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,10 +22,14 @@ export class Pc2 {
   readonly #dir = mkdtempSync(join(tmpdir(), 'pc2-node-'));
   #process: ChildProcess | null = null;
 
-  private constructor(private readonly name: string) {}
+  private constructor(
+    private readonly name: string,
+    private readonly profile: string,
+  ) {}
 
-  static async start(name = ''): Promise<Pc2> {
-    const pc2 = new Pc2(name);
+  /** `network` is where it belongs to; without one its super node is in its own process. */
+  static async start(name = '', network?: Super): Promise<Pc2> {
+    const pc2 = new Pc2(name, network?.profile ?? 'local');
     await pc2.start('127.0.0.1:0');
     return pc2;
   }
@@ -36,21 +40,10 @@ export class Pc2 {
   }
 
   async start(listen: string): Promise<void> {
-    const program = process.env.PC2D;
-    if (!program) throw new Error('PC2D names no program; start the stories by build/browser.sh');
     const ready = join(this.#dir, 'ready.json');
     rmSync(ready, { force: true });
-    const log = openSync(this.logFile, 'a');
-    const child = spawn(program, ['serve', '--data', this.data, '--listen', listen, '--profile', 'local', ...(this.name ? ['--name', this.name] : []), '--ready-file', ready], {
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    this.#process = child;
-    process.once('exit', () => child.kill('SIGKILL'));
-    await until('the node is ready', () => {
-      if (child.exitCode !== null) throw new Error(`pc2d ended with ${child.exitCode}\n${this.log()}`);
-      return existsSync(ready);
-    });
+    const args = ['serve', '--data', this.data, '--listen', listen, '--profile', this.profile, ...(this.name ? ['--name', this.name] : []), '--ready-file', ready];
+    this.#process = await begin('PC2D', args, this.logFile, ready);
     const told = JSON.parse(readFileSync(ready, 'utf8')) as Ready;
     this.url = told.url;
     this.claim = told.claim_code;
@@ -103,9 +96,87 @@ export class Pc2 {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     this.#process = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await within('the node ends', ended);
+    await end(child, signal);
   }
+}
+
+interface SuperReady {
+  node_id: string;
+  http_addr: string;
+  proxy_addr: string;
+}
+
+/** A super node in a process of its own, so that it can be gone while nodes are there. Loopback only. */
+export class Super {
+  /** The file that a node needs to belong to it. */
+  readonly profile: string;
+  readonly #dir = mkdtempSync(join(tmpdir(), 'pc2-super-'));
+  #process: ChildProcess | null = null;
+
+  private constructor() {
+    this.profile = join(this.#dir, 'profile.json');
+  }
+
+  static async start(): Promise<Super> {
+    const node = new Super();
+    await node.start();
+    return node;
+  }
+
+  /** Also after `stop`: same key, names and ports. */
+  async start(): Promise<void> {
+    const ready = join(this.#dir, 'ready.json');
+    rmSync(ready, { force: true });
+    const args = ['serve', '--data', join(this.#dir, 'data'), '--domain', 'localhost', '--scheme', 'http', '--public-host', '127.0.0.1', '--http', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--ready-file', ready];
+    this.#process = await begin('PC2SUPER', args, this.logFile, ready);
+    const told = JSON.parse(readFileSync(ready, 'utf8')) as SuperReady;
+    const port = (addr: string) => Number(addr.split(':').at(-1));
+    const profile = {
+      name: 'story',
+      domain: 'localhost',
+      scheme: 'http',
+      gateway_port: port(told.http_addr),
+      super_nodes: [{ id: told.node_id, host: '127.0.0.1', proxy_port: port(told.proxy_addr), gateway: `http://${told.http_addr}` }],
+    };
+    const text = JSON.stringify(profile);
+    if (existsSync(this.profile) && readFileSync(this.profile, 'utf8') !== text) throw new Error('the super node came back somewhere else: a port of it was taken meanwhile');
+    writeFileSync(this.profile, text);
+  }
+
+  get logFile(): string {
+    return join(this.#dir, 'log');
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    await end(child, 'SIGKILL');
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** Starts a program that an environment variable names, and waits until it says that everything answers. */
+async function begin(variable: string, args: string[], logFile: string, ready: string): Promise<ChildProcess> {
+  const program = process.env[variable];
+  if (!program) throw new Error(`${variable} names no program; start the stories by build/browser.sh`);
+  const log = openSync(logFile, 'a');
+  const child = spawn(program, args, { stdio: ['ignore', log, log] });
+  closeSync(log);
+  process.once('exit', () => child.kill('SIGKILL'));
+  await until(`${args[0]} is ready`, () => {
+    if (child.exitCode !== null) throw new Error(`${variable} ended with ${child.exitCode}\n${readFileSync(logFile, 'utf8')}`);
+    return existsSync(ready);
+  });
+  return child;
+}
+
+async function end(child: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await within('the program ends', ended);
 }

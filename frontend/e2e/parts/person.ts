@@ -10,7 +10,8 @@ export async function becomeOwner(window: Window): Promise<string[]> {
   const words = await seeWords(window);
   await window.button('I have written them down').click();
   await answerThree(window, words);
-  await choosePassphrase(window, 'Finish');
+  await choosePassphrase(window, 'Finish', nameQuestion);
+  await nameLater(window);
   return words;
 }
 
@@ -34,10 +35,19 @@ export async function answerThree(window: Window, words: readonly string[]): Pro
   await window.button('Continue').click();
 }
 
-export async function choosePassphrase(window: Window, done: string): Promise<void> {
+export async function choosePassphrase(window: Window, done: string, then: string | RegExp = 'Files'): Promise<void> {
   await window.secret('Passphrase').fill(passphrase);
   await window.secret('The same again').fill(passphrase);
   await window.button(done).click();
+  await window.heading(then).waitFor();
+}
+
+export const nameQuestion = 'What should your PC2 be called?';
+
+/** A node without a name asks for one in the first run; it can wait. */
+export async function nameLater(window: Window): Promise<void> {
+  await window.heading(nameQuestion).waitFor();
+  await window.button('Later').click();
   await window.heading('Files').waitFor();
 }
 
@@ -65,5 +75,7 @@ export async function signOut(window: Window): Promise<void> {
 export async function enterByWallet(window: Window, wallet: Wallet): Promise<void> {
   await window.button('Use it as your key').click();
   await window.button(wallet.name).click();
-  await window.heading('Files').waitFor();
+  const arrived = window.heading('Files');
+  await arrived.or(window.heading(nameQuestion)).waitFor();
+  if (!(await arrived.isVisible())) await nameLater(window);
 }

@@ -4,20 +4,28 @@ import { tmpdir } from 'node:os';
 import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, describe, onTestFailed, test } from 'vitest';
 import { Browser } from './browser';
-import { Pc2 } from './pc2';
+import { Pc2, Super } from './pc2';
 import { Window } from './window';
 
 /** What a story plays on. Everything it starts is ended with the story. */
 export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), 'pc2-story-'));
   readonly #nodes: Pc2[] = [];
+  readonly #supers: Super[] = [];
   readonly #browsers: Browser[] = [];
   readonly #windows: Window[] = [];
 
   /** A node; with a name it has an address that leads through gateway and relay. */
-  async node(name = ''): Promise<Pc2> {
-    const node = await Pc2.start(name);
+  async node(name = '', network?: Super): Promise<Pc2> {
+    const node = await Pc2.start(name, network);
     this.#nodes.push(node);
+    return node;
+  }
+
+  /** A super node in a process of its own: it can be stopped while its nodes run. */
+  async superNode(): Promise<Super> {
+    const node = await Super.start();
+    this.#supers.push(node);
     return node;
   }
 
@@ -49,7 +57,7 @@ export class Stage {
   }
 
   async clear(): Promise<void> {
-    const ends = [...this.#browsers.map((b) => b.close()), ...this.#nodes.map((n) => n.remove())];
+    const ends = [...this.#browsers.map((b) => b.close()), ...[...this.#nodes, ...this.#supers].map((n) => n.remove())];
     const faults = (await Promise.allSettled(ends)).filter((r) => r.status === 'rejected');
     rmSync(this.dir, { recursive: true, force: true });
     if (faults.length > 0) throw new AggregateError(faults.map((f) => f.reason as unknown), 'the stage could not be cleared');
@@ -59,7 +67,7 @@ export class Stage {
 /** How the failure of a step begins that was not tried. */
 export const notReached = 'not reached:';
 
-type Step = (what: string, fn: () => Promise<void>) => void;
+export type Step = (what: string, fn: () => Promise<void>) => void;
 
 /** A story in steps: each stands on the one before, so after a failure the rest cannot be told. */
 export function story(title: string, tell: (stage: Stage, step: Step) => void): void {

@@ -3,6 +3,9 @@ import { request } from './http';
 export interface SetupStatus {
   needsSetup: boolean;
   setupComplete: boolean;
+  hasUsername: boolean;
+  /** There is somebody who gives names. */
+  canHaveUsername: boolean;
   node_name: string;
   node_id: string;
   /** The request came over loopback: words may be shown and typed here. */

@@ -1,12 +1,16 @@
 import { dirOf, pathOf, urlOf } from '../api/path';
 import { t } from '../text/en';
 
-const devices = '/settings/devices';
+/** The places that are no folder, and their addresses. */
+const addresses = { network: '/network', devices: '/settings/devices', name: '/settings/name' } as const;
+type Other = keyof typeof addresses;
 
-/** Where in the page: one folder or the devices, written in the address, so that a reload comes back to it. */
+const others = new Map<string, Other>([...Object.entries(addresses).map(([view, url]) => [url, view as Other] as const), ['/settings', 'devices']]);
+
+/** Where in the page, written in the address, so that a reload comes back to it. */
 class Place {
-  view = $state<'files' | 'devices'>('files');
-  /** The folder; behind the devices, the one that was open before. */
+  view = $state<'files' | Other>('files');
+  /** The folder; behind the other places, the one that was open before. */
   path = $state('');
   /** An entry that the list should bring into view, once. */
   wanted = $state.raw<{ path: string; mark: boolean } | null>(null);
@@ -17,8 +21,8 @@ class Place {
     this.#home = home;
     this.path = home;
     const read = () => {
-      this.view = location.pathname === devices ? 'devices' : 'files';
-      if (this.view === 'devices') return;
+      this.view = others.get(location.pathname) ?? 'files';
+      if (this.view !== 'files') return;
       this.path = pathOf(location.pathname, home) ?? home;
       const url = urlOf(this.path, home);
       if (location.pathname !== url) history.replaceState(null, '', url);
@@ -35,10 +39,10 @@ class Place {
     this.view = 'files';
   }
 
-  toDevices(): void {
-    if (this.view === 'devices') return;
-    history.pushState(null, '', devices);
-    this.view = 'devices';
+  to(view: Other): void {
+    if (this.view === view) return;
+    history.pushState(null, '', addresses[view]);
+    this.view = view;
   }
 
   show(folder: string, entry: string): void {
@@ -64,14 +68,22 @@ class Place {
 
   /** For links: an ordinary click stays in the page, all others do what the browser does. */
   follow = (e: MouseEvent, path: string): void => {
-    if (e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
-    e.preventDefault();
-    this.go(path);
+    if (ordinary(e)) this.go(path);
+  };
+
+  visit = (e: MouseEvent, view: Other): void => {
+    if (ordinary(e)) this.to(view);
   };
 
   title(what: string): void {
     document.title = t.title(what);
   }
+}
+
+function ordinary(e: MouseEvent): boolean {
+  if (e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return false;
+  e.preventDefault();
+  return true;
 }
 
 export const place = new Place();

@@ -1,14 +1,6 @@
 import { connectivity, type Reach } from '../api/network';
+import { hostOf } from './host';
 import { live } from './live.svelte';
-
-/** The host of an address, or '' if it is none. */
-export function hostOf(address: string | null | undefined): string {
-  try {
-    return address ? new URL(address).host : '';
-  } catch {
-    return '';
-  }
-}
 
 /** How the world reaches the node, kept true by events. */
 class ReachState {

@@ -4,9 +4,10 @@ import { setupStatus, type SetupStatus } from '../api/setup';
 import { t } from '../text/en';
 import { keepClaim, takeClaim } from './claim';
 import { takePair } from './pair';
+import { keepSetup, setupStep } from './setup';
 import { toasts } from './toasts.svelte';
 
-export type Phase = 'booting' | 'unreachable' | 'first-run' | 'sign-in' | 'in';
+export type Phase = 'booting' | 'unreachable' | 'first-run' | 'sign-in' | 'setup' | 'in';
 export type Reason = 'session_expired' | 'session_revoked' | 'signed_out' | 'wrong_node';
 
 /** Who is here. Everything else hangs on `phase`. */
@@ -62,7 +63,19 @@ class Session {
     this.#unused();
     this.user = user;
     this.reason = null;
-    this.phase = 'in';
+    this.phase = setupStep(user) === null ? 'in' : 'setup';
+  }
+
+  /** The first run in this browser: after the key come the other steps. */
+  becameOwner(user: User): void {
+    keepSetup(user, 'name');
+    this.signedIn(user);
+  }
+
+  /** The first run is over, or what is left of it was put off. */
+  setupDone(): void {
+    if (this.user) keepSetup(this.user, null);
+    if (this.phase === 'setup') this.phase = 'in';
   }
 
   #unused(): void {
@@ -73,7 +86,7 @@ class Session {
 
   /** The node ended the session. */
   ended(reason: Reason): void {
-    if (this.phase !== 'in') return;
+    if (this.phase !== 'in' && this.phase !== 'setup') return;
     void this.#leave(reason);
   }
 

@@ -1,0 +1,120 @@
+import { expect } from 'vitest';
+import { phone as phoneSize } from './parts/browser';
+import { enterByWallet } from './parts/person';
+import type { Pc2, Super } from './parts/pc2';
+import { story } from './parts/stage';
+import { until } from './parts/until';
+import { Wallet } from './parts/wallet';
+import type { Window } from './parts/window';
+
+story('Network: how a PC2 is reached', (stage, step) => {
+  const own = new Wallet('Everyday Wallet');
+  let superNode: Super;
+  let pc2: Pc2;
+  let home: Window;
+  let away: Window;
+  let address: string;
+
+  const stations = (window: Window) => window.page.getByRole('region', { name: 'How your PC2 is reached now' }).getByRole('listitem');
+  const told = async (window: Window) => (await stations(window).allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+  const toNetwork = (window: Window) => window.page.getByRole('link', { name: 'Network', exact: true }).click();
+
+  step('at home it shows both ways: this window’s, and the one from outside', async () => {
+    superNode = await stage.superNode();
+    pc2 = await stage.node('alice', superNode);
+    const browser = await stage.browser();
+    await own.install(browser.context);
+    home = await stage.window(browser, pc2.printed);
+    await enterByWallet(home, own);
+    await toNetwork(home);
+    await home.heading('Network').waitFor();
+    await home.says('Reachable through a relay.');
+    await home.says(/Tested just now: its address answered in (< 1|\d+) ms\./);
+    await home.button('Test again').waitFor();
+    address = (await home.page.getByText(/^alice\.localhost:\d+$/).first().innerText()).trim();
+    await until('the hops are measured', async () => (await told(home)).filter((s) => /\d ms to /.test(s)).length === 2);
+    const [browserHere, pc, others, relay] = await told(home);
+    expect(browserHere).toMatch(/^This browser Chrome on Linux (< 1|\d+) ms to This PC$/);
+    expect(pc).toBe(`This PC ${address}`);
+    expect(others).toBe('Other browsers On this PC, by its address');
+    expect(relay).toMatch(/^Relay On this PC, in use (< 1|\d+) ms to This PC$/);
+    await home.page.getByText('What this window sends stays on this PC').waitFor();
+    await home.page.getByText('What comes by its address is not locked').waitFor();
+    await home.look('network-home');
+  });
+
+  step('the technical words are folded away', async () => {
+    const node = home.page.getByText(/^did:boson:/);
+    expect(await node.isVisible()).toBe(false);
+    await home.page.getByText('Technical', { exact: true }).click();
+    await node.waitFor();
+    await home.page.getByText(/^alice, seq \d+$/).waitFor();
+    await home.page.getByText(/there and back/).scrollIntoViewIfNeeded();
+    await home.look('network-technical');
+    await home.page.getByText('Technical', { exact: true }).click();
+  });
+
+  step('from outside there is one way, and it is lit', async () => {
+    const browser = await stage.browser({ viewport: phoneSize, isMobile: true, hasTouch: true });
+    await own.install(browser.context);
+    away = await stage.window(browser, `http://${address}`);
+    await away.button(own.name).click();
+    await away.heading('Files').waitFor();
+    await away.page.getByRole('navigation', { name: 'Main, small screen' }).getByRole('link', { name: 'Network' }).click();
+    await away.says('You are connected through a relay.');
+    await until('the hops are measured', async () => (await told(away)).filter((s) => / ms to /.test(s)).length === 2);
+    const [browserThere, relay, pc] = await told(away);
+    expect(browserThere).toMatch(/^This browser Chrome on \w+ (< 1|\d+) ms to Relay$/);
+    expect(relay).toMatch(/^Relay On this PC, in use (< 1|\d+) ms to Your PC$/);
+    expect(pc).toBe(`Your PC ${address}`);
+    expect(await stations(away).count()).toBe(3);
+    await away.button('Test again').click();
+    await away.says(/Tested just now: its address answered in (< 1|\d+) ms\./);
+    await away.look('network-away', { narrow: false });
+  });
+
+  step('a super node that is gone shows at once at home, and where it leads from outside', async () => {
+    for (const window of [home, away]) window.tolerate(/net::ERR_|WebSocket connection to|Failed to load resource|^answered 50\d/);
+    await superNode.stop();
+    await home.says('Not reachable from outside at the moment.');
+    await away.says('Your PC2 does not answer.');
+    await until('the phone sees that the relay is gone', async () => (await told(away)).includes('Relay Does not answer'));
+    await away.look('network-away-silent', { narrow: false });
+    await home.button('Test again').click();
+    await home.says(/Tested just now: its address did not answer\./);
+    await home.says('The relay does not answer.');
+    expect((await told(home)).find((s) => s.startsWith('Relay'))).toBe('Relay Does not answer');
+    await home.look('network-offline');
+  });
+
+  step('when it is back, both windows know without a reload', async () => {
+    await superNode.start();
+    await home.page.getByText('Reachable through a relay.').first().waitFor({ timeout: 60_000 });
+    await away.page.getByText('You are connected through a relay.').first().waitFor({ timeout: 60_000 });
+    await home.button('Test again').click();
+    await home.says(/Tested just now: its address answered in/);
+  });
+
+  step('the name is changed in the settings, and all that is shown follows', async () => {
+    await home.page.getByRole('link', { name: 'Change', exact: true }).click();
+    await home.heading('Name').waitFor();
+    await home.field('Name').fill('alice');
+    await home.says('This is its name now.');
+    await home.field('Name').fill('alice-at-home');
+    await home.says(/^Free\./);
+    await home.look('settings-name-change');
+    await home.button('Take this name').click();
+    const now = address.replace('alice', 'alice-at-home');
+    await home.says(`Your address is ${now} now`);
+    await home.page.getByRole('main').getByRole('link', { name: now }).waitFor();
+    await toNetwork(home);
+    await home.says('Reachable through a relay.');
+    expect(await told(home)).toContain(`This PC ${now}`);
+  });
+
+  step('and the old address leads nowhere', async () => {
+    away.tolerate(/status of 404/);
+    const answer = await away.page.goto(`http://${address}/`);
+    expect(answer?.status()).toBe(404);
+  });
+});

@@ -248,6 +248,22 @@ func TestNameAndVisitors(t *testing.T) {
 	if n < 3 {
 		t.Fatalf("%d changes were told", n)
 	}
+	for what, c := range map[string]struct {
+		cfg  connectivity.Config
+		name string
+	}{
+		"the same network": {connectivity.Config{SuperNodes: []connectivity.SuperNode{s.config()}}, "bob"},
+		"wanted":           {connectivity.Config{SuperNodes: []connectivity.SuperNode{s.config()}, Want: "Bob"}, "bob"},
+		"another wanted":   {connectivity.Config{SuperNodes: []connectivity.SuperNode{s.config()}, Want: "carol"}, ""},
+		"another domain":   {connectivity.Config{SuperNodes: []connectivity.SuperNode{s.config()}, Domain: "elsewhere"}, ""},
+		"no super node":    {connectivity.Config{}, ""},
+	} {
+		c.cfg.Key, c.cfg.DB = key(50), db
+		l := connectivity.New(c.cfg)
+		if err := l.Recall(t.Context()); err != nil || l.State().Name != c.name || (l.State().URL == "http://bob.test") != (c.name != "") {
+			t.Errorf("%s: %+v %v", what, l.State(), err)
+		}
+	}
 	// The next start has the name without being told.
 	again, _ := climb(t, connectivity.Config{Key: key(50), SuperNodes: []connectivity.SuperNode{s.config()}, DB: db})
 	<-again.Tried()

@@ -34,7 +34,9 @@ func (d *Dialer) Dial(ctx context.Context, node boson.ID, addr netip.AddrPort) (
 	if err != nil {
 		return nil, fmt.Errorf("doorway: key of the node: %w", err)
 	}
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
+	// A router that has lost the port says nothing to connections that rest, sockets of pages say.
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	raw, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("doorway: %w", err)
 	}

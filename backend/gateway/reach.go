@@ -64,12 +64,14 @@ func (c *call) reach() error {
 // met says whether the node answers at an address, and keeps that. A no takes
 // the whole time, whether the port is closed, filtered or somebody else's.
 func (g *Gateway) met(ctx context.Context, node boson.ID, at netip.AddrPort) bool {
-	ctx, cancel := context.WithTimeout(ctx, g.cfg.reachTime)
+	limited, cancel := context.WithTimeout(ctx, g.cfg.reachTime)
 	defer cancel()
-	conn, err := g.cfg.Direct.Dial(ctx, node, at)
+	conn, err := g.cfg.Direct.Dial(limited, node, at)
 	if err != nil {
-		<-ctx.Done()
-		g.roads.refute(node, at)
+		<-limited.Done()
+		if ctx.Err() == nil { // a caller who leaves shows nothing
+			g.roads.refute(node, at)
+		}
 		return false
 	}
 	conn.Close()

@@ -73,7 +73,7 @@ func (n *Node) newNet(ctx context.Context) error {
 		return err
 	}
 	n.net = connectivity.New(cfg)
-	return nil
+	return n.net.Recall(ctx)
 }
 
 // superKey is the key of the super node in this process. It comes from the

@@ -3,6 +3,7 @@ package system
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -65,6 +66,7 @@ type owner struct {
 }
 
 func own(text string) (*owner, error) {
+	xgb.Logger.SetOutput(io.Discard) // it complains of a missing .Xauthority and goes on
 	x, err := xgb.NewConn()
 	if err != nil {
 		return nil, fmt.Errorf("clipboard: %w", err)

@@ -109,13 +109,17 @@ func (s *Server) fromWindow(c *call) error {
 	return nil
 }
 
-// desktopWindow tells the page that it is in the window, and what may be had there.
+// desktopWindow tells the page whether it is in the window. Every page on this
+// PC asks, so a no is no failure.
 func (s *Server) desktopWindow(c *call) error {
+	if s.fromWindow(c) != nil {
+		return c.ok(map[string]any{"success": true, "window": false})
+	}
 	trusted, err := s.cfg.Auth.Trusted(c.Context())
 	if err != nil {
 		return err
 	}
-	return c.ok(map[string]any{"success": true, "window": s.cfg.Desktop.Window(), "trusted": trusted, "version": s.cfg.Version, "os": runtime.GOOS})
+	return c.ok(map[string]any{"success": true, "window": true, "own": s.cfg.Desktop.Window(), "trusted": trusted})
 }
 
 func (s *Server) desktopOpen(c *call) error {

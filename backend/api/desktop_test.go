@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"html"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -45,17 +46,28 @@ func (v *visitor) in(to string) string {
 	return html.UnescapeString(string(m[1]))
 }
 
+// outside fails unless v has nothing of the window.
+func (v *visitor) outside(more ...func(*http.Request)) {
+	v.h.t.Helper()
+	if w := v.get("/desktop/window", more...).want(200).object(); w["window"] != false || len(w) != 2 {
+		v.h.t.Fatal(w)
+	}
+	if a := v.get("/desktop/about", more...); a.status != 403 && a.status != 404 {
+		v.h.t.Fatal(a.status)
+	}
+}
+
 func TestDoorStory(t *testing.T) {
 	h, _ := withProgram(t)
 	v := h.visitor()
-	v.get("/desktop/window").want(403, "forbidden")
+	v.outside()
 	v.get("/desktop/enter").want(403)
 	v.get("/desktop/enter?k=x").want(403)
 	if to := v.in("/"); to != "/#claim="+h.auth.ClaimCode().Reveal() {
 		t.Fatal("a node without an owner:", to)
 	}
 	w := v.get("/desktop/window").want(200).object()
-	if w["window"] != true || w["trusted"] != false {
+	if w["window"] != true || w["own"] != true || w["trusted"] != false {
 		t.Fatal(w)
 	}
 	key := h.api.Enter("/desktop/about")
@@ -66,9 +78,9 @@ func TestDoorStory(t *testing.T) {
 	v.get("/desktop/about").want(200)
 	v.get("/desktop/address").want(200)
 	v.get("/desktop/window", with("Origin", "https://evil.example")).want(403, "forbidden")
-	h.visitor().get("/desktop/window").want(403, "forbidden")
-	h.visitor().get("/desktop/window", with("Cookie", "pc2w_"+h.api.cookieID+"=")).want(403, "forbidden")
-	v.get("/desktop/window", with("X-Forwarded-For", "192.0.2.1")).want(403, "forbidden")
+	h.visitor().outside()
+	h.visitor().outside(with("Cookie", "pc2w_"+h.api.cookieID+"="))
+	v.outside(with("X-Forwarded-For", "192.0.2.1"))
 	v.get(h.api.Enter("/"), with("X-Forwarded-For", "192.0.2.1")).want(404)
 
 	h.owner()
@@ -192,7 +204,8 @@ func TestNoProgram(t *testing.T) {
 	h := start(t)
 	v := h.visitor()
 	v.get(h.api.Enter("/")).want(404)
-	v.get("/desktop/window").want(404)
+	v.get("/desktop/window").want(200)
+	v.outside()
 }
 
 func TestQR(t *testing.T) {

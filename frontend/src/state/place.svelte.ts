@@ -1,5 +1,6 @@
 import { dirOf, pathOf, urlOf } from '../api/path';
 import { t } from '../text/en';
+import { desktop } from './desktop.svelte';
 
 /** The places that are no folder, and their addresses. */
 const addresses = { network: '/network', devices: '/settings/devices', name: '/settings/name' } as const;
@@ -20,12 +21,15 @@ class Place {
   start(home: string): () => void {
     this.#home = home;
     this.path = home;
+    const kept = desktop.place();
+    if (kept) history.replaceState(null, '', kept);
     const read = () => {
       this.view = others.get(location.pathname) ?? 'files';
-      if (this.view !== 'files') return;
+      if (this.view !== 'files') return desktop.keepPlace();
       this.path = pathOf(location.pathname, home) ?? home;
       const url = urlOf(this.path, home);
       if (location.pathname !== url) history.replaceState(null, '', url);
+      desktop.keepPlace();
     };
     read();
     addEventListener('popstate', read);
@@ -37,12 +41,14 @@ class Place {
     history.pushState(null, '', urlOf(path, this.#home));
     this.path = path;
     this.view = 'files';
+    desktop.keepPlace();
   }
 
   to(view: Other): void {
     if (this.view === view) return;
     history.pushState(null, '', addresses[view]);
     this.view = view;
+    desktop.keepPlace();
   }
 
   show(folder: string, entry: string): void {
@@ -60,6 +66,7 @@ class Place {
   replace(path: string): void {
     history.replaceState(null, '', urlOf(path, this.#home));
     this.path = path;
+    desktop.keepPlace();
   }
 
   url(path: string): string {

@@ -3,6 +3,8 @@ import { wire, type ApiError } from '../api/http';
 import { setupStatus, type SetupStatus } from '../api/setup';
 import { t } from '../text/en';
 import { keepClaim, takeClaim } from './claim';
+import { desktop } from './desktop.svelte';
+import { takeWindow } from './handover';
 import { takePair } from './pair';
 import { keepSetup, setupStep } from './setup';
 import { toasts } from './toasts.svelte';
@@ -19,16 +21,21 @@ class Session {
   claim = $state('');
   /** The code that the address brought, until it is used. */
   pair = $state('');
+  /** The key of a window on this PC that waits for this browser's word. */
+  window = $state('');
   /** Why the sign-in page is shown, when it was not asked for. */
   reason = $state<Reason | null>(null);
 
   constructor() {
     this.claim = takeClaim();
     this.pair = takePair();
+    this.window = takeWindow();
     // Opened in a window that has the page already, an address with a code loads nothing.
     addEventListener('hashchange', () => {
       const code = takePair();
       if (code !== '') this.pair = code;
+      const key = takeWindow();
+      if (key !== '') this.window = key;
       if (this.phase === 'in') this.#unused();
     });
     wire.signedOut = (error) => this.ended(reasonOf(error));
@@ -38,7 +45,7 @@ class Session {
   async boot(quietly = false): Promise<void> {
     if (!quietly) this.phase = 'booting';
     try {
-      const user = await whoami();
+      const [user] = await Promise.all([whoami(), desktop.look()]);
       if (user) return this.signedIn(user);
       await this.#toDoor();
     } catch {

@@ -69,6 +69,26 @@ export const t = {
     offline: 'Your PC2 does not answer.',
   },
 
+  desktop: {
+    noBrowser: 'The browser of this PC could not be opened.',
+    trust: 'Open here without signing in',
+    trusted: 'This window is signed in by itself from now on. Whoever uses this account of your PC sees your files.',
+    untrusted: 'This window asks for your key again.',
+    choose: 'Use my browser',
+    chooseWhat: 'It opens, and your wallet there signs you in here',
+    waitTitle: 'Now look at your browser',
+    waitLead: 'Sign in there, then let this window in.',
+    waiting: 'Waiting, ',
+    left: ' left',
+    again: 'Open the browser again',
+    askTitle: 'Let the PC2 window in?',
+    ask: 'The PC2 window on this PC asked to be signed in as you. If you did not just ask for that there, say no.',
+    allow: 'Let it in',
+    deny: 'No',
+    allowed: 'The PC2 window is signed in.',
+    denied: 'The PC2 window was not let in.',
+  },
+
   account: {
     menu: 'Account',
     owner: 'Owner of this PC2',

@@ -44,6 +44,10 @@ test: setup ui ## every test: Go, page, browser
 	cd frontend && npm run check && npm test
 	build/browser.sh
 
+desktop: linux ## the desktop program on a desktop of its own: tray, window, every menu entry, every way to end
+	build/setup.sh desktop
+	build/desktop-test.sh
+
 race: ui ## Go tests under the race detector
 	go test -race -timeout 30m ./...
 
@@ -69,8 +73,10 @@ lint: frontend/node_modules/.package-lock.json ## gofmt, vet, staticcheck, svelt
 vuln: ## known vulnerabilities (asks the internet)
 	go tool -modfile=build/tools/go.mod govulncheck ./...
 
-screenshots: setup ui ## pictures of every screen into artifacts/
+screenshots: setup linux ## pictures of every screen, of window, tray and menu into artifacts/
+	build/setup.sh desktop
 	SCREENSHOTS=1 build/browser.sh
+	SCREENSHOTS=1 build/desktop-test.sh -test.run 'Entry|Mouse'
 
 ## Housekeeping
 
@@ -91,4 +97,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node super app linux windows dev test race fuzz lab torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app linux windows dev test desktop race fuzz lab torture bench lint vuln screenshots setup clean help

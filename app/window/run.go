@@ -34,7 +34,7 @@ func (w *Window) run(hidden bool) (err error) {
 		}
 	}()
 	return wails.Run(&options.App{
-		Title: "PC2", Width: 1120, Height: 760, MinWidth: 390, MinHeight: 480,
+		Title: "PC2", Width: 1120, Height: 720, MinWidth: 390, MinHeight: 480,
 		BackgroundColour:  options.NewRGB(0xf6, 0xf8, 0xf8), // the page's own: no flash while it loads
 		AssetServer:       &assetserver.Options{Handler: w.local()},
 		StartHidden:       hidden,

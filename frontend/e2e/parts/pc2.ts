@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from './ports';
 import { until, within } from './until';
 
 interface Ready {
@@ -30,7 +31,13 @@ export class Pc2 {
   /** `network` is where it belongs to; without one its super node is in its own process. */
   static async start(name = '', network?: Super): Promise<Pc2> {
     const pc2 = new Pc2(name, network?.profile ?? 'local');
-    await pc2.start('127.0.0.1:0');
+    // Ports of its own, which nobody takes while it is stopped.
+    const [web = 0, http = 0, proxy = 0] = await freePorts(3);
+    if (!network) {
+      mkdirSync(join(pc2.data, 'super'), { recursive: true, mode: 0o700 });
+      writeFileSync(join(pc2.data, 'super', 'ports.json'), JSON.stringify({ http, proxy }));
+    }
+    await pc2.start(`127.0.0.1:${web}`);
     return pc2;
   }
 
@@ -102,8 +109,6 @@ export class Pc2 {
 
 interface SuperReady {
   node_id: string;
-  http_addr: string;
-  proxy_addr: string;
 }
 
 /** A super node in a process of its own, so that it can be gone while nodes are there. Loopback only. */
@@ -111,6 +116,7 @@ export class Super {
   /** The file that a node needs to belong to it. */
   readonly profile: string;
   readonly #dir = mkdtempSync(join(tmpdir(), 'pc2-super-'));
+  #ports: number[] = [];
   #process: ChildProcess | null = null;
 
   private constructor() {
@@ -119,6 +125,7 @@ export class Super {
 
   static async start(): Promise<Super> {
     const node = new Super();
+    node.#ports = await freePorts(2);
     await node.start();
     return node;
   }
@@ -127,20 +134,19 @@ export class Super {
   async start(): Promise<void> {
     const ready = join(this.#dir, 'ready.json');
     rmSync(ready, { force: true });
-    const args = ['serve', '--data', join(this.#dir, 'data'), '--domain', 'localhost', '--scheme', 'http', '--public-host', '127.0.0.1', '--http', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--ready-file', ready];
+    const [http, proxy] = this.#ports;
+    const where = ['--domain', 'localhost', '--scheme', 'http', '--public-host', '127.0.0.1', '--http', `127.0.0.1:${http}`, '--proxy', `127.0.0.1:${proxy}`];
+    const args = ['serve', '--data', join(this.#dir, 'data'), ...where, '--ready-file', ready];
     this.#process = await begin('PC2SUPER', args, this.logFile, ready);
     const told = JSON.parse(readFileSync(ready, 'utf8')) as SuperReady;
-    const port = (addr: string) => Number(addr.split(':').at(-1));
     const profile = {
       name: 'story',
       domain: 'localhost',
       scheme: 'http',
-      gateway_port: port(told.http_addr),
-      super_nodes: [{ id: told.node_id, host: '127.0.0.1', proxy_port: port(told.proxy_addr), gateway: `http://${told.http_addr}` }],
+      gateway_port: http,
+      super_nodes: [{ id: told.node_id, host: '127.0.0.1', proxy_port: proxy, gateway: `http://127.0.0.1:${http}` }],
     };
-    const text = JSON.stringify(profile);
-    if (existsSync(this.profile) && readFileSync(this.profile, 'utf8') !== text) throw new Error('the super node came back somewhere else: a port of it was taken meanwhile');
-    writeFileSync(this.profile, text);
+    writeFileSync(this.profile, JSON.stringify(profile));
   }
 
   get logFile(): string {

@@ -115,7 +115,7 @@ func (s *suite) travel(v *server, direct, paced bool) (*road, error) {
 	s.spent(c)
 	t.rate, t.each = float64(n)/c.Wall.Seconds(), float64(c.Server.Microseconds())/float64(n)
 	if paced {
-		late, err := v.paced(pace, 2*s.hold)
+		late, err := v.paced(pace, 3*s.hold)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,7 @@
 // Command bench measures a real pc2d beside nginx, in one run on one disk, and the
 // roads that lead to a PC at home beside those of others.
 //
-//	make bench                    everything, about eight minutes
+//	make bench                    everything, about ten minutes
 //	build/bench.sh -quick         one round of less data, to see that it works
 //	build/bench.sh -only away     the roads alone
 //

@@ -239,6 +239,7 @@ func startNginx(dir string) (s *server, tls string, err error) {
 type pc2Config struct {
 	program, dir string
 	ready        string // file, "" for none
+	name         string // below its super node's domain, "" for none
 }
 
 // startPC2 starts pc2d, and says how long it took to the first 200 on /health.
@@ -248,9 +249,12 @@ func startPC2(cfg pc2Config) (*server, time.Duration, error) {
 		return nil, 0, err
 	}
 	s := &server{name: "PC2", dir: cfg.dir, addr: addr, write: "/write?path=~/", read: "/read?path=~/", log: cfg.dir + ".log"}
-	args := []string{"serve", "--data", cfg.dir, "--listen", addr, "--profile", "local", "--name", "bench"}
+	args := []string{"serve", "--data", cfg.dir, "--listen", addr, "--profile", "local"}
 	if cfg.ready != "" {
 		args = append(args, "--ready-file", cfg.ready)
+	}
+	if cfg.name != "" {
+		args = append(args, "--name", cfg.name)
 	}
 	began := time.Now()
 	if err := s.launch(cfg.program, args...); err != nil {

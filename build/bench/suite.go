@@ -193,7 +193,7 @@ func (s *suite) spent(c cost) {
 // serve starts both servers and signs in.
 func serve(ctx context.Context, s *suite) (err error) {
 	ready := s.in("ready.json")
-	s.pc2, _, err = startPC2(pc2Config{program: s.in("pc2d"), dir: s.in("pc2"), ready: ready})
+	s.pc2, _, err = startPC2(pc2Config{program: s.in("pc2d"), dir: s.in("pc2"), ready: ready, name: homeName})
 	s.runs(s.pc2)
 	if err != nil {
 		return err

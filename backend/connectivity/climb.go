@@ -161,9 +161,14 @@ func (l *Ladder) climb(ctx context.Context) {
 		case <-l.nudged:
 		case <-c.lost():
 			l.log.Info("the router's port is lost", "err", c.kept.err)
+			renumbered := c.kept.renumbered()
 			c.drop()
 			l.unproved(Mapped)
 			failures = 0
+			if s := l.online(); s != nil && renumbered {
+				s.cut() // its packets would come from another address now, and reach nobody
+				l.Reconnect()
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -213,6 +218,7 @@ type climber struct {
 // kept is a mapping that is being kept.
 type kept struct {
 	Mapping
+	at    netip.AddrPort // where it was given
 	stop  context.CancelFunc
 	ended chan struct{}
 	err   error // of Run, once it has ended
@@ -293,13 +299,17 @@ func (c *climber) mapped(ctx context.Context, at *target) (rung, error) {
 
 func (c *climber) keep(ctx context.Context, m Mapping) {
 	ctx, stop := context.WithCancel(ctx)
-	k := &kept{Mapping: m, stop: stop, ended: make(chan struct{})}
+	k := &kept{Mapping: m, at: m.External(), stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(k.ended)
 		k.err = m.Run(ctx)
 	}()
 	c.kept = k
 }
+
+// renumbered says that the router has another external address than before, so
+// that nothing that went through it goes on.
+func (k *kept) renumbered() bool { return k.External().Addr() != k.at.Addr() }
 
 // lost is nil, which never delivers, without a mapping.
 func (c *climber) lost() <-chan struct{} {

@@ -63,6 +63,7 @@ type carried struct {
 	l    net.Listener
 	lost chan error
 	r    *router
+	also atomic.Pointer[netip.AddrPort] // where it says that it is, in place of l's
 	ends sync.Once
 }
 
@@ -106,10 +107,15 @@ func pipe(in net.Conn, to string) {
 	both.Wait()
 }
 
-func (c *carried) end()                     { c.ends.Do(func() { c.l.Close() }) }
-func (c *carried) External() netip.AddrPort { return netip.MustParseAddrPort(c.l.Addr().String()) }
-func (c *carried) Method() string           { return "upnp" }
-func (c *carried) Private() bool            { return c.r.private }
+func (c *carried) end()           { c.ends.Do(func() { c.l.Close() }) }
+func (c *carried) Method() string { return "upnp" }
+func (c *carried) Private() bool  { return c.r.private }
+func (c *carried) External() netip.AddrPort {
+	if a := c.also.Load(); a != nil {
+		return *a
+	}
+	return netip.MustParseAddrPort(c.l.Addr().String())
+}
 
 func (c *carried) Run(ctx context.Context) error {
 	defer c.end()
@@ -187,6 +193,30 @@ func TestMapped(t *testing.T) {
 	if r.back.Load() != before+2 {
 		t.Fatal("the port is not given back at the end")
 	}
+}
+
+// When the router has another address, connections through the old one are dead:
+// the relay session is not waited for.
+func TestRenumberedRouterEndsTheSession(t *testing.T) {
+	s := newSuper(t, 52)
+	port, _ := listen(t, "127.0.0.2", key(91), s.id)
+	r := &router{t: t}
+	l, _ := climb(t, connectivity.Config{Key: key(91), SuperNodes: []connectivity.SuperNode{s.config()}, Want: "alice", DB: database(t), Public: port, Map: r.Map})
+	until(t, "mapped", is(connectivity.Mapped, l))
+	device := s.has(t, "alice").Device
+	before, _ := s.relay.Device(device)
+	r.last.Load().lost <- errors.New("another port, the address is the same")
+	until(t, "mapped again", func() bool { return r.maps.Load() == 2 && l.State().Path == connectivity.Mapped })
+	if now, ok := s.relay.Device(device); !ok || now.Since != before.Since {
+		t.Fatal("the session was ended for a port")
+	}
+	elsewhere := netip.MustParseAddrPort("127.0.0.3:4000")
+	r.last.Load().also.Store(&elsewhere)
+	r.last.Load().lost <- errors.New("another address")
+	until(t, "another session, and mapped", func() bool {
+		now, ok := s.relay.Device(device)
+		return ok && now.Since != before.Since && r.maps.Load() == 3 && l.State().Path == connectivity.Mapped
+	})
 }
 
 // What the router says is believed when the super node has come that way.

@@ -14,7 +14,7 @@ story('First run: a name, and a look from outside', (stage, step) => {
 
   step('after the key comes the name, and a reload comes back to it', async () => {
     superNode = await stage.superNode();
-    const [neighbour, mine] = await Promise.all([stage.node('alice', superNode), stage.node('', superNode)]);
+    const [neighbour, mine] = await Promise.all([stage.node('alice', { network: superNode }), stage.node('', { network: superNode })]);
     pc2 = mine;
     await until('the neighbour has the name alice', () => /name=alice/.test(neighbour.log()));
     const browser = await stage.browser();
@@ -89,7 +89,7 @@ story('First run: a name, and a look from outside', (stage, step) => {
   });
 
   step('Later is an answer too', async () => {
-    const nameless = await stage.node('', superNode);
+    const nameless = await stage.node('', { network: superNode });
     const browser = await stage.browser();
     await own.install(browser.context);
     const later = await stage.window(browser, nameless.printed);

@@ -7,6 +7,12 @@ import { until } from './parts/until';
 import { Wallet } from './parts/wallet';
 import type { Window } from './parts/window';
 
+const stations = (window: Window) => window.page.getByRole('region', { name: 'How your PC2 is reached now' }).getByRole('listitem');
+const told = async (window: Window) => (await stations(window).allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+const measured = (window: Window, hops: number) => until('the hops are measured', async () => (await told(window)).filter((s) => / ms to /.test(s)).length === hops);
+const toNetwork = (window: Window) => window.page.getByRole('link', { name: 'Network', exact: true }).click();
+const phone = { viewport: phoneSize, isMobile: true, hasTouch: true };
+
 story('Network: how a PC2 is reached', (stage, step) => {
   const own = new Wallet('Everyday Wallet');
   let superNode: Super;
@@ -15,13 +21,9 @@ story('Network: how a PC2 is reached', (stage, step) => {
   let away: Window;
   let address: string;
 
-  const stations = (window: Window) => window.page.getByRole('region', { name: 'How your PC2 is reached now' }).getByRole('listitem');
-  const told = async (window: Window) => (await stations(window).allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
-  const toNetwork = (window: Window) => window.page.getByRole('link', { name: 'Network', exact: true }).click();
-
   step('at home it shows both ways: this window’s, and the one from outside', async () => {
     superNode = await stage.superNode();
-    pc2 = await stage.node('alice', superNode);
+    pc2 = await stage.node('alice', { network: superNode });
     const browser = await stage.browser();
     await own.install(browser.context);
     home = await stage.window(browser, pc2.printed);
@@ -32,7 +34,7 @@ story('Network: how a PC2 is reached', (stage, step) => {
     await home.says(/Tested just now: its address answered in (< 1|\d+) ms\./);
     await home.button('Test again').waitFor();
     address = (await home.page.getByText(/^alice\.localhost:\d+$/).first().innerText()).trim();
-    await until('the hops are measured', async () => (await told(home)).filter((s) => /\d ms to /.test(s)).length === 2);
+    await measured(home, 2);
     const [browserHere, pc, others, relay] = await told(home);
     expect(browserHere).toMatch(/^This browser Chrome on Linux (< 1|\d+) ms to This PC$/);
     expect(pc).toBe(`This PC ${address}`);
@@ -55,14 +57,14 @@ story('Network: how a PC2 is reached', (stage, step) => {
   });
 
   step('from outside there is one way, and it is lit', async () => {
-    const browser = await stage.browser({ viewport: phoneSize, isMobile: true, hasTouch: true });
+    const browser = await stage.browser(phone);
     await own.install(browser.context);
     away = await stage.window(browser, `http://${address}`);
     await away.button(own.name).click();
     await away.heading('Files').waitFor();
     await away.page.getByRole('navigation', { name: 'Main, small screen' }).getByRole('link', { name: 'Network' }).click();
     await away.says('You are connected through a relay.');
-    await until('the hops are measured', async () => (await told(away)).filter((s) => / ms to /.test(s)).length === 2);
+    await measured(away, 2);
     const [browserThere, relay, pc] = await told(away);
     expect(browserThere).toMatch(/^This browser Chrome on \w+ (< 1|\d+) ms to Relay$/);
     expect(relay).toMatch(/^Relay On this PC, in use (< 1|\d+) ms to Your PC$/);
@@ -116,5 +118,47 @@ story('Network: how a PC2 is reached', (stage, step) => {
     away.tolerate(/status of 404/);
     const answer = await away.page.goto(`http://${address}/`);
     expect(answer?.status()).toBe(404);
+  });
+});
+
+story('Network: a PC2 that needs no relay', (stage, step) => {
+  const own = new Wallet('Everyday Wallet');
+  let pc2: Pc2;
+  let home: Window;
+  let away: Window;
+
+  step('at home the way from outside is drawn without one', async () => {
+    pc2 = await stage.node('alice', { config: { server: { public_listen: '127.0.0.1:0' } } });
+    const browser = await stage.browser();
+    await own.install(browser.context);
+    home = await stage.window(browser, pc2.printed);
+    await enterByWallet(home, own);
+    await toNetwork(home);
+    await home.says('Reachable directly.');
+    await measured(home, 2);
+    const [, , others, service] = await told(home);
+    expect(others).toBe('Other browsers On this PC, by its address');
+    expect(service).toMatch(/^Address service On this PC (< 1|\d+) ms to This PC$/);
+    await home.page.getByText('It stands ready behind the direct way').waitFor();
+    await home.look('network-direct');
+  });
+
+  step('and so it is from outside', async () => {
+    const browser = await stage.browser(phone);
+    await own.install(browser.context);
+    away = await stage.window(browser, `${pc2.gateway}/network`);
+    await away.button(own.name).click();
+    await away.says('Reachable directly.');
+    await measured(away, 2);
+    expect((await told(away)).map((s) => s.replace(/(< 1|\d+) ms to .*/, 'to').split(' ').slice(0, 2).join(' '))).toEqual(['This browser', 'Address service', 'Your PC']);
+    await away.look('network-direct-away', { narrow: false });
+  });
+
+  step('started again, it is met at the same place, and both windows see it', async () => {
+    for (const window of [home, away]) window.tolerate(/net::ERR_|WebSocket connection to|Failed to load resource|^answered 50\d/);
+    await pc2.kill9();
+    for (const window of [home, away]) await window.says('Your PC2 does not answer.');
+    await pc2.again();
+    for (const window of [home, away]) await window.page.getByText('Reachable directly.').first().waitFor({ timeout: 60_000 });
   });
 });

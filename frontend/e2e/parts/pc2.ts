@@ -14,6 +14,14 @@ interface Ready {
   pid: number;
 }
 
+/** How a node starts. */
+export interface Way {
+  /** Where it belongs to; without one its super node is in its own process. */
+  network?: Super;
+  /** What its config.json says. */
+  config?: unknown;
+}
+
 /** A node on this machine: pc2d with a data directory of its own. */
 export class Pc2 {
   url = '';
@@ -28,14 +36,17 @@ export class Pc2 {
     private readonly profile: string,
   ) {}
 
-  /** `network` is where it belongs to; without one its super node is in its own process. */
-  static async start(name = '', network?: Super): Promise<Pc2> {
+  static async start(name: string, { network, config }: Way = {}): Promise<Pc2> {
     const pc2 = new Pc2(name, network?.profile ?? 'local');
     // Ports of its own, which nobody takes while it is stopped.
     const [web = 0, http = 0, proxy = 0] = await freePorts(3);
     if (!network) {
       mkdirSync(join(pc2.data, 'super'), { recursive: true, mode: 0o700 });
       writeFileSync(join(pc2.data, 'super', 'ports.json'), JSON.stringify({ http, proxy }));
+    }
+    if (config) {
+      mkdirSync(pc2.data, { recursive: true, mode: 0o700 });
+      writeFileSync(join(pc2.data, 'config.json'), JSON.stringify(config));
     }
     await pc2.start(`127.0.0.1:${web}`);
     return pc2;

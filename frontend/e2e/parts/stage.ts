@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, describe, onTestFailed, test } from 'vitest';
 import { Browser } from './browser';
-import { Pc2, Super } from './pc2';
+import { Pc2, Super, type Way } from './pc2';
 import { Window } from './window';
 
 /** What a story plays on. Everything it starts is ended with the story. */
@@ -16,8 +16,8 @@ export class Stage {
   readonly #windows: Window[] = [];
 
   /** A node; with a name it has an address that leads through gateway and relay. */
-  async node(name = '', network?: Super): Promise<Pc2> {
-    const node = await Pc2.start(name, network);
+  async node(name = '', how?: Way): Promise<Pc2> {
+    const node = await Pc2.start(name, how);
     this.#nodes.push(node);
     return node;
   }

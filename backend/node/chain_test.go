@@ -1,3 +1,5 @@
+//go:build linux
+
 package node
 
 import (
@@ -39,18 +41,29 @@ type chain struct {
 
 func newChain(t *testing.T, name string) *chain {
 	t.Helper()
+	c := newFreeChain(t, name)
+	c.token = claimOwner(t, c.node.URL(), c.node.auth.ClaimCode().Reveal())
+	return c
+}
+
+// newFreeChain is a chain whose node has no owner.
+func newFreeChain(t *testing.T, name string) *chain {
+	t.Helper()
 	c := &chain{t: t, home: t.TempDir(), dir: t.TempDir()}
 	c.startSuper()
 	c.node, _ = c.startNode(c.dir, name)
-	c.token = claimOwner(t, c.node.URL(), c.node.auth.ClaimCode().Reveal())
 	c.url = c.node.net.State().URL
 	return c
 }
 
+// superHost is the super node's address: nobody's connection takes a port of it
+// while the super node is away.
+const superHost = "127.0.0.77"
+
 // startSuper starts the super node, on its ports of before.
 func (c *chain) startSuper() {
 	c.t.Helper()
-	s, err := supernode.New(c.t.Context(), supernode.Config{Dir: c.home, Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", Proxy: "127.0.0.1:0"})
+	s, err := supernode.New(c.t.Context(), supernode.Config{Dir: c.home, Domain: "localhost", Scheme: "http", PublicHost: superHost, HTTP: superHost + ":0", Proxy: superHost + ":0"})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -146,10 +159,26 @@ func (c *chain) owner(from string) *visitor {
 	return v
 }
 
+// atHome is the owner's browser on the PC itself.
+func (c *chain) atHome() *visitor {
+	tr := &http.Transport{DisableKeepAlives: true}
+	return &visitor{c.t, &http.Client{Transport: tr, Timeout: 2 * time.Minute}, c.node.URL(), c.token}
+}
+
 // dial opens a connection to the gateway.
 func (c *chain) dial(ctx context.Context, from string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	return d.DialContext(ctx, "tcp", c.super.Ready().HTTPAddr)
+}
+
+// mapped is where strangers find the relay's port of the node.
+func (c *chain) mapped() string {
+	c.t.Helper()
+	all := c.super.Devices()
+	if len(all) == 0 {
+		c.t.Fatal("no relay session")
+	}
+	return fmt.Sprintf("%s:%d", superHost, all[0].Port)
 }
 
 // raw opens a connection to the gateway and says something on it.

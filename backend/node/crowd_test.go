@@ -1,3 +1,5 @@
+//go:build linux
+
 package node
 
 import (
@@ -27,7 +29,7 @@ func TestCrowdAtTheDoors(t *testing.T) {
 	visitBob()
 	before := c.quiet()
 	var crowd []net.Conn
-	for _, door := range []string{at.ProxyAddr, at.HTTPAddr, fmt.Sprintf("127.0.0.1:%d", c.super.Devices()[0].Port)} {
+	for _, door := range []string{at.ProxyAddr, at.HTTPAddr, c.mapped()} {
 		for range 500 {
 			conn, err := net.Dial("tcp", door)
 			if err != nil {
@@ -97,7 +99,7 @@ func TestStrangerWhoStalls(t *testing.T) {
 func TestStrangersWhoStall(t *testing.T) {
 	t.Parallel()
 	c := newChain(t, "alice")
-	mapped := fmt.Sprintf("127.0.0.1:%d", c.super.Devices()[0].Port)
+	mapped := c.mapped()
 	for a := range 6 {
 		from := net.IPv4(127, 0, 1, byte(a+1)).String()
 		for range 80 {

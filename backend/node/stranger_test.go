@@ -1,3 +1,5 @@
+//go:build linux
+
 package node
 
 import (
@@ -42,7 +44,7 @@ func silence(t *testing.T, address, what, say string) {
 func TestStrangerAtTheMappedPort(t *testing.T) {
 	t.Parallel()
 	c := newChain(t, "alice")
-	port := fmt.Sprintf("127.0.0.1:%d", c.super.Devices()[0].Port)
+	port := c.mapped()
 	clear := c.head("GET", "/whoami", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: "+c.host(), "X-Forwarded-Proto: https", "", "")
 	var all sync.WaitGroup
 	// Whatever a stranger can know: the node's ID, the device's, the super node's.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package node
 
 import (
@@ -168,7 +170,7 @@ func TestVisitorsVanish(t *testing.T) {
 // What comes and goes at once, in any moment of the relay's handshake.
 func TestVisitorsComeAndGo(t *testing.T) {
 	c := newChain(t, "alice")
-	port := fmt.Sprintf("127.0.0.1:%d", c.super.Devices()[0].Port)
+	port := c.mapped()
 	gateway := c.super.Ready().HTTPAddr
 	say := []string{"", c.head("GET", "/health", "", ""), c.head("PUT", "/write?path=~/half", "Content-Length: 500000", "", "half"), c.head("GET", "/socket.io/?EIO=4&transport=websocket", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "")}
 	round := func(n int) {

@@ -40,8 +40,8 @@
 // # Bounds
 //
 // A handshake has 10 s; at most 512 connections are in it, 128 of one address
-// (IPv6: /64); at most 256 are open after it. More are reset, and the gateway
-// takes the relay.
+// (IPv6: /64); gateways have at most 256. More are reset in the handshake, so that
+// the gateway takes the relay.
 //
 // A Conn has a PrefaceKey, as package preface wants it: keying material that TLS
 // exports for this connection alone.

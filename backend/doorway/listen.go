@@ -24,7 +24,7 @@ type Config struct {
 	Timeout time.Duration
 	Max     int // connections in their handshake; 512
 	PerIP   int // of these, of one address; 128
-	Open    int // connections after it; 256
+	Open    int // connections of gateways; 256
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -111,28 +111,33 @@ func (h *house) shake(raw net.Conn) (*Conn, error) {
 	}
 	defer h.leave(who)
 	quiet := &quiet{Conn: raw}
+	leave := func() {}
 	cfg := h.tls.Clone()
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		modern := slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
 		if !modern || hello.ServerName != "" || !h.tickets.spend(hello.SupportedProtos) {
 			return nil, errStranger
 		}
+		// Now, not after the handshake: the gateway would take it for a good one.
+		if h.open.Add(1) > int64(h.cfg.Open) {
+			h.open.Add(-1)
+			return nil, errCrowd
+		}
+		leave = sync.OnceFunc(func() { h.open.Add(-1) })
 		quiet.open.Store(true)
 		return nil, nil
 	}
 	c := tls.Server(quiet, cfg)
 	if err := c.HandshakeContext(context.Background()); err != nil { // the lobby's deadline ends it
+		leave()
 		return nil, err
 	}
 	conn, err := newConn(c)
 	if err != nil {
+		leave()
 		return nil, err
 	}
-	if h.open.Add(1) > int64(h.cfg.Open) {
-		h.open.Add(-1)
-		return nil, errCrowd
-	}
-	conn.leave = sync.OnceFunc(func() { h.open.Add(-1) })
+	conn.leave = leave
 	return conn, nil
 }
 

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -513,6 +515,43 @@ func TestReachIsLimited(t *testing.T) {
 	if res.StatusCode != 429 {
 		t.Fatal(res.StatusCode)
 	}
+}
+
+// A second wish while the first is under way is refused, and dials nothing.
+func TestReachWhileOneIsUnderWay(t *testing.T) {
+	s := newScene(t, direct, func(c *Config) { c.reachTime = time.Minute })
+	s.home("alice", 1, says("relay"))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wish := s.wish(key(1), portOf(l))
+	go func() {
+		req, err := http.NewRequestWithContext(ctx, "POST", "http://"+s.addr+"/api/reach", bytes.NewReader(wish))
+		if err == nil {
+			_, err = http.DefaultTransport.RoundTrip(req)
+		}
+		first <- err
+	}()
+	c, err := l.Accept() // the first is under way
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := s.reach(key(1), portOf(l)); a.code != 429 || a.header.Get("Retry-After") == "" {
+		t.Fatal(a)
+	}
+	// Who leaves makes room.
+	cancel()
+	if err := <-first; err == nil {
+		t.Fatal("answered")
+	}
+	c.Close()
+	h := housed(t, key(1), "127.0.0.1", says("direct"))
+	eventually(t, "there is room again", func() bool { return s.reach(key(1), h.at.Port()).json["reached"] == true })
 }
 
 // One dial-back of an address and of a node at a time.

@@ -242,3 +242,15 @@ type writerTo struct {
 }
 
 func (w writerTo) Write(p []byte) (int, error) { return w.conn.WriteTo(p, w.to) }
+
+// Whatever led there: the client connects to the router alone.
+func TestWebClientElsewhere(t *testing.T) {
+	t.Parallel()
+	r := router{gw: loopbackAddr(), local: netip.MustParseAddr("127.0.0.1")}
+	to := trap(t)
+	for _, host := range []string{to.String(), fmt.Sprintf("localhost:%d", to.Port()), fmt.Sprintf("[::1]:%d", to.Port())} {
+		if res, err := webClient(r).Get("http://" + host + "/"); !errors.Is(err, errElsewhere) {
+			t.Errorf("%s: %v, %v", host, res, err)
+		}
+	}
+}

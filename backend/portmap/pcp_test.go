@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -192,5 +193,48 @@ func TestEpoch(t *testing.T) {
 		if got := e.restarted(c.seconds, now); got != c.restarted {
 			t.Errorf("%d after %s: %v", c.seconds, c.after, got)
 		}
+	}
+}
+
+// A router that knows PCP alone is asked how it is by ANNOUNCE; when it was
+// restarted, the port is asked for again.
+func TestPCPAlone(t *testing.T) {
+	t.Parallel()
+	r := newRouter(t)
+	var epoch, maps, announces atomic.Uint32
+	epoch.Store(5000)
+	r.serveUDP(pmpPort, func(b []byte) [][]byte {
+		if b[0] != pcpVersion {
+			return nil
+		}
+		b[1] |= pcpResponse
+		clear(b[8:24])
+		binary.BigEndian.PutUint32(b[8:], epoch.Load())
+		if len(b) < pcpMapSize {
+			announces.Add(1)
+			return [][]byte{b}
+		}
+		maps.Add(1)
+		a := netip.MustParseAddr("8.8.4.4").As16()
+		copy(b[44:], a[:])
+		if binary.BigEndian.Uint32(b[4:]) != 0 {
+			binary.BigEndian.PutUint16(b[42:], 4433)
+		}
+		return [][]byte{b}
+	})
+	m, err := r.client(Config{Check: time.Second}).Map(t.Context(), 4433)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ask.again = time.Hour // only a restart is a reason
+	_, stop := run(t, m)
+	eventually(t, "looked", func() bool { return announces.Load() >= 3 })
+	if n := maps.Load(); n != 1 {
+		t.Errorf("asked for the port %d times", n)
+	}
+	epoch.Store(1)
+	eventually(t, "asked again", func() bool { return maps.Load() == 2 })
+	if err := stop(); err != nil || maps.Load() != 3 {
+		t.Errorf("%v, %d requests", err, maps.Load())
 	}
 }

@@ -11,6 +11,10 @@ import (
 	"pc2/backend/boson/activeproxy"
 )
 
+// ErrDoubleNAT is what Config.Map says when the router gives no port because it
+// has no address of the internet itself.
+var ErrDoubleNAT = errors.New("the router stands behind another one")
+
 // Mapping is a port that the router has given.
 type Mapping interface {
 	External() netip.AddrPort
@@ -278,6 +282,9 @@ func (c *climber) mapped(ctx context.Context, at *target) (rung, error) {
 		cancel()
 		if err != nil {
 			l.log.Debug("no port from the router", "err", err)
+			if errors.Is(err, ErrDoubleNAT) {
+				return rung{why: doubleNAT}, nil
+			}
 			return rung{why: routerShut}, nil
 		}
 		c.keep(ctx, m)

@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -148,6 +149,9 @@ func (n *Node) reachOut(cfg *connectivity.Config) error {
 	}
 	cfg.Map = func(ctx context.Context, port uint16) (connectivity.Mapping, error) {
 		m, err := router.Map(ctx, port)
+		if errors.Is(err, portmap.ErrBehind) {
+			return nil, fmt.Errorf("%w: %w", connectivity.ErrDoubleNAT, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("ask the router: %w", err)
 		}

@@ -99,6 +99,23 @@ func TestPortStolenFromANode(t *testing.T) {
 	})
 }
 
+func TestNodeBehindTwoRouters(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	h := newInnerHome(newNetwork(t), "192.168.1.2", "192.168.1.1")
+	h.router.serve(serve{upnp: true, pmp: true})
+	n := h.withSuper()
+	_, watch := n.startNode(h.pc)
+	e := watch.path("relay")
+	for e.Hint == "" { // the router has not been asked yet
+		e = watch.path("relay")
+	}
+	if !strings.Contains(e.Hint, "behind another router") {
+		t.Errorf("says %q", e.Hint)
+	}
+	n.download()
+}
+
 // A router that lies in each way keeps nobody from starting, and leads nobody to
 // another host.
 func TestLyingRouter(t *testing.T) {

@@ -166,13 +166,7 @@ func TestDoubleNAT(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			h := &home{network: n, inet: n.space("inet"), pc: n.space("pc")}
-			outer := n.router("outer", c.outer)
-			n.wire(outer.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
-			h.router = n.router("router", lanAddr)
-			outer.plug(h.router.space, "lan1", "wan0", c.wan)
-			h.router.plug(h.pc, "lan1", "eth0", pcAddr)
+			h := newInnerHome(newNetwork(t), c.wan, c.outer)
 			h.router.serve(serve{upnp: true, pmp: true, extra: c.extra})
 			pc := h.pc.role("mapper", "-seen", routerAddr)
 			if c.extra == "" {
@@ -191,4 +185,15 @@ func TestDoubleNAT(t *testing.T) {
 			pc.stop()
 		})
 	}
+}
+
+// newInnerHome is a home whose router stands behind another one.
+func newInnerHome(n *network, wan, outerLAN string) *home {
+	h := &home{network: n, inet: n.space("inet"), pc: n.space("pc")}
+	outer := n.router("outer", outerLAN)
+	n.wire(outer.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
+	h.router = n.router("router", lanAddr)
+	outer.plug(h.router.space, "lan1", "wan0", wan)
+	h.router.plug(h.pc, "lan1", "eth0", pcAddr)
+	return h
 }

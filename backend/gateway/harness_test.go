@@ -215,12 +215,12 @@ func newScene(t testing.TB, more ...func(*Config)) *scene {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the gateway does not stop")
 		}
 	})
 	t.Cleanup(s.stop)
-	tr := &http.Transport{DisableCompression: true, ExpectContinueTimeout: 5 * time.Second, MaxIdleConnsPerHost: 64, ReadBufferSize: 64 << 10, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	tr := &http.Transport{DisableCompression: true, ExpectContinueTimeout: 30 * time.Second, MaxIdleConnsPerHost: 64, ReadBufferSize: 64 << 10, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", s.addr)
 	}}
@@ -337,7 +337,7 @@ func (s *scene) raw(say string) (*http.Response, error) {
 // eventually waits for what happens in other goroutines.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if f() {
 			return
 		}

@@ -149,7 +149,8 @@ func (c *chain) visitor(from string) *visitor {
 	c.t.Helper()
 	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx, from) }}
 	c.t.Cleanup(tr.CloseIdleConnections)
-	return &visitor{c.t, &http.Client{Transport: tr, Timeout: 2 * time.Minute}, c.url, ""}
+	// Less than the minute that a stalled body may take: who waits for one of another is found out.
+	return &visitor{c.t, &http.Client{Transport: tr, Timeout: 45 * time.Second}, c.url, ""}
 }
 
 // owner is a visitor who is signed in.

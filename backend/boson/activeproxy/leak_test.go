@@ -42,7 +42,7 @@ func leaks(t testing.TB, r *relay) (check func()) {
 	return func() {
 		t.Helper()
 		var f, g, more int
-		limit := time.Now().Add(20 * time.Second)
+		limit := time.Now().Add(time.Minute)
 		for {
 			more = 2 * (connections() - linked)
 			if f, g = descriptors(t), runtime.NumGoroutine(); f <= files+more && g <= goroutines+more {
@@ -336,7 +336,7 @@ func TestSlowVisitorsHoldNobody(t *testing.T) {
 	for range 20 {
 		roundTrip(t, fast, "ping")
 	}
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > 30*time.Second {
 		t.Errorf("20 round trips took %v", d)
 	}
 }
@@ -452,7 +452,7 @@ func TestPostIsNeverForgotten(t *testing.T) {
 	if err := l.send(encodeConnectAck(true, dice{})); err != nil {
 		t.Fatal(err)
 	}
-	b.SetDeadline(time.Now().Add(10 * time.Second))
+	b.SetDeadline(time.Now().Add(time.Minute))
 	for _, k := range []kind{connectAck, ping, disconnectAck, disconnect} {
 		w.want(k)
 	}

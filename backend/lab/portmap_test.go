@@ -61,9 +61,11 @@ func TestPortmap(t *testing.T) {
 			h.dark(pcPort)
 			h.router.serve(c.serve)
 			pc := h.pc.role("mapper")
-			if m := pc.event("mapped"); m.Method != c.method || m.External != pcPort || m.Private || m.Behind {
+			m := pc.event("mapped")
+			if m.Method != c.method || m.External != pcPort || m.Private || m.Behind {
 				t.Fatalf("got %+v", m)
 			}
+			t.Logf("mapped by %s after %d ms", m.Method, m.Millis)
 			h.greeted(pcPort)
 
 			// Another host cannot have it meanwhile, nor take it away. (Of a busy

@@ -67,9 +67,11 @@ var canMakeNetworks = sync.OnceValue(func() error {
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
 		return fmt.Errorf("no network namespaces here: %w: %s", err, out)
 	}
-	out, err := exec.Command("ip", "netns", "exec", name, "nft", "add", "table", "inet", "try").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("no nftables here: %w: %s", err, out)
+	var err error
+	for _, try := range [][]string{{"nft", "add", "table", "inet", "try"}, {"conntrack", "-F"}, {"ip", "link", "add", "try", "type", "bridge"}} {
+		if out, no := exec.Command("ip", append([]string{"netns", "exec", name}, try...)...).CombinedOutput(); no != nil {
+			err = errors.Join(err, fmt.Errorf("no %s here: %w: %s", try[0], no, out))
+		}
 	}
 	if out, gone := exec.Command("ip", "netns", "del", name).CombinedOutput(); gone != nil {
 		err = errors.Join(err, fmt.Errorf("%w: %s", gone, out))

@@ -89,6 +89,15 @@ func TestBadRouters(t *testing.T) {
 				hang(w, q)
 			}
 		}, ErrNone},
+		{"a description byte by byte", func(r *fakeRouter, _ netip.AddrPort) {
+			r.describe = func(w http.ResponseWriter, q *http.Request) {
+				for q.Context().Err() == nil {
+					io.WriteString(w, " ")
+					http.NewResponseController(w).Flush()
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+		}, ErrNone},
 		{"a description that does not come", func(r *fakeRouter, _ netip.AddrPort) { r.describe = hang }, ErrNone},
 		{"headers that do not end", func(r *fakeRouter, _ netip.AddrPort) {
 			r.describe = func(w http.ResponseWriter, _ *http.Request) {

@@ -69,9 +69,9 @@ func (u *igd) add(ctx context.Context, a ask) (grant, error) {
 			return grant{}, refusal(err)
 		}
 	}
-	if any, ok := u.service.(anyPort); ok {
+	if chooser, ok := u.service.(anyPort); ok {
 		now := time.Now()
-		p, anyErr := any.AddAnyPortMappingCtx(ctx, "", a.want, protocolTCP, a.port, u.local.String(), true, a.description, seconds(a.lease))
+		p, anyErr := chooser.AddAnyPortMappingCtx(ctx, "", a.want, protocolTCP, a.port, u.local.String(), true, a.description, seconds(a.lease))
 		if anyErr == nil && p != 0 {
 			return grant{external: netip.AddrPortFrom(u.addr, p), lease: a.lease, at: now}, nil
 		}

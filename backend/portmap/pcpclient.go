@@ -154,7 +154,7 @@ func pcpExchange(ctx context.Context, r router, req []byte, fits func(pcpAnswer)
 				break
 			}
 			if err != nil { // refused: nobody listens there
-				return a, cmpErr(ctx, err)
+				return a, reason(ctx, err)
 			}
 			a, err := parsePCP(buf[:n])
 			if errors.Is(err, errPCPVersion) {
@@ -168,8 +168,8 @@ func pcpExchange(ctx context.Context, r router, req []byte, fits func(pcpAnswer)
 	return a, ctx.Err()
 }
 
-// cmpErr prefers the reason why the connection was closed.
-func cmpErr(ctx context.Context, err error) error {
+// reason is why a connection was closed: by ctx, rather than the error that this made.
+func reason(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -216,7 +216,9 @@ func (l *Ladder) Run(ctx context.Context) error {
 	}
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { l.climb(ctx) })
+	if l.public != 0 { // else the relay is all there is
+		beside.Go(func() { l.climb(ctx) })
+	}
 	if l.watch != nil {
 		beside.Go(func() { l.watch(ctx, l.moved) })
 	}

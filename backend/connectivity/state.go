@@ -51,6 +51,9 @@ func (s *State) derive() {
 	default:
 		s.Path = Relay
 	}
+	if s.rung == "" {
+		s.Way, s.Port = "", 0
+	}
 	s.Sentence, s.Hint = s.sentence(), ""
 	if s.Path == Relay {
 		s.Hint = s.why.hint()

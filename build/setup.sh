@@ -28,7 +28,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
 # The benchmark starts an sshd of its own; the one of the system is nobody's wish here.
 if [[ " ${need[*]} " == *" openssh-server "* ]] && [ -d /run/systemd/system ]; then
   systemctl disable --quiet --now ssh.service ssh.socket 2>/dev/null || true

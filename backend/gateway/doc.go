@@ -36,8 +36,9 @@
 // A shared connection belongs to one node and relay device; it is kept with them,
 // and the URL's host is the node ID, so that a request cannot get into another
 // node's. Requests that find no connection wait for the same new one: a page's
-// first forty requests are one connection of the relay. Package preface has the
-// bytes and the node's side.
+// first forty requests are one connection of the relay. What is written to it while
+// a write is under way leaves together, in one packet (internal/gather). Package preface
+// has the bytes and the node's side.
 //
 // A request is sent a second time, on another connection, only when the first
 // connection broke and either nothing of the request had been sent, or it asks

@@ -38,7 +38,7 @@ story('Network: how a PC2 is reached', (stage, step) => {
     const [browserHere, pc, others, relay] = await told(home);
     expect(browserHere).toMatch(/^This browser Chrome on Linux (< 1|\d+) ms to This PC$/);
     expect(pc).toBe(`This PC ${address}`);
-    expect(others).toBe('Other browsers On this PC, by its address');
+    expect(others).toBe('Other browsers By its address');
     expect(relay).toMatch(/^Relay On this PC, in use (< 1|\d+) ms to This PC$/);
     await home.page.getByText('What this window sends stays on this PC').waitFor();
     await home.page.getByText('What comes by its address is not locked').waitFor();
@@ -137,7 +137,7 @@ story('Network: a PC2 that needs no relay', (stage, step) => {
     await home.says('Reachable directly.');
     await measured(home, 2);
     const [, , others, service] = await told(home);
-    expect(others).toBe('Other browsers On this PC, by its address');
+    expect(others).toBe('Other browsers By its address');
     expect(service).toMatch(/^Address service On this PC (< 1|\d+) ms to This PC$/);
     await home.page.getByText('It stands ready behind the direct way').waitFor();
     await home.look('network-direct');
@@ -158,7 +158,10 @@ story('Network: a PC2 that needs no relay', (stage, step) => {
     for (const window of [home, away]) window.tolerate(/net::ERR_|WebSocket connection to|Failed to load resource|^answered 50\d/);
     await pc2.kill9();
     for (const window of [home, away]) await window.says('Your PC2 does not answer.');
+    const met = () => pc2.log().match(/msg=reachability .*path=direct/g)?.length ?? 0;
+    const before = met();
     await pc2.again();
+    await until('the node is met again', () => met() > before);
     for (const window of [home, away]) await window.page.getByText('Reachable directly.').first().waitFor({ timeout: 60_000 });
   });
 });

@@ -52,7 +52,7 @@ it('says of each station what holds', () => {
   expect(about(at({ way: 'loopback', check: { ...good, reached: false, ms: null, superNodeMs: null } }, gone))).toMatchObject({ relay: 'Does not answer' });
   expect(about(at({ way: 'loopback' }, nameless))).toMatchObject({ relay: 'Waits for a name', others: 'Cannot come in yet', pc: 'Has no name yet' });
   expect(about(at({}, { publicEndpoint: 'http://alice.localhost:4300' }))).toMatchObject({ relay: 'On this PC, in use' });
-  expect(about(at({ way: 'loopback' }, { publicEndpoint: 'http://alice.localhost:4300' }))).toMatchObject({ others: 'On this PC, by its address' });
+  expect(about(at({ way: 'loopback' }, { publicEndpoint: 'http://alice.localhost:4300' }))).toMatchObject({ others: 'By its address' });
   expect(about(at({ online: false, here: null }))).toMatchObject({ relay: 'Answers', pc: 'Does not answer' });
   expect(about(at({ online: false, here: null, edge: null }))).toMatchObject({ relay: 'Does not answer', pc: 'Cannot be seen now' });
 });

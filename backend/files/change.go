@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"pc2/backend/event"
 	"pc2/backend/store"
 	"pc2/backend/wallet"
@@ -127,7 +125,7 @@ func (c *change) insert(folder chain, r row) (chain, error) {
 		c.t.folders.forget()
 	}
 	n := at.last()
-	n.uid, n.owner, n.rev, n.empty = uuid.NewString(), folder.owner(), 1, r.isDir
+	n.uid, n.owner, n.rev, n.empty = c.t.uids.make(), folder.owner(), 1, r.isDir
 	n.created, n.modified, n.accessed = c.sec, c.sec, c.sec
 	res, err := c.tx.Exec(`INSERT INTO entries (uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root, metadata, created, modified, accessed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -9,8 +9,6 @@ import (
 
 	"database/sql"
 
-	"github.com/google/uuid"
-
 	"pc2/backend/content"
 	"pc2/backend/event"
 	"pc2/backend/store"
@@ -43,6 +41,7 @@ type Tree struct {
 	now      func() time.Time
 	recall   recall
 	folders  folders
+	uids     uids
 }
 
 // New returns a Tree; it starts nothing.
@@ -120,7 +119,7 @@ func (t *Tree) insertDefault(tx *store.Tx, w wallet.Address, parent sql.Null[int
 	now := t.now().Unix()
 	res, err := tx.Exec(`INSERT INTO entries (uid, wallet_address, parent_id, name, name_key, is_dir, immutable, created, modified, accessed)
 		VALUES (?, ?, ?, ?, ?, 1, 1, ?, ?, ?) ON CONFLICT (parent_id, name_key) DO NOTHING`,
-		uuid.NewString(), w, parent, name, nameKey(name), now, now, now)
+		t.uids.make(), w, parent, name, nameKey(name), now, now, now)
 	if err != nil {
 		return 0, err
 	}

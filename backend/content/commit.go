@@ -20,6 +20,7 @@ func (s *Store) Commit(ctx context.Context, d *Draft, fn func(tx *store.Tx) erro
 	if !d.take() {
 		return ErrUsed
 	}
+	defer s.recycle(d)
 	var ran bool
 	var own error // the job's own failure: it is undone for certain
 	err := s.write(ctx, func(tx *store.Tx) error {
@@ -78,4 +79,5 @@ func (s *Store) Discard(d *Draft) {
 	if d.inline == nil {
 		s.drop(d.ID)
 	}
+	s.recycle(d)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -68,6 +69,16 @@ func put(t testing.TB, s *Store, name string, b []byte) *Draft {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// stored is the ciphertext of inline content, nil of other.
+func stored(t testing.TB, s *Store, id ID) (data []byte) {
+	t.Helper()
+	err := s.db.Read(t.Context()).QueryRow("SELECT data FROM inline WHERE id = ?", id).Scan(&data)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func forget(s *Store, name string) error {

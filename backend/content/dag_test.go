@@ -46,10 +46,8 @@ func TestRootIsThatOfBoxoOverTheCiphertext(t *testing.T) {
 	for i, size := range sizes {
 		b := plain(uint64(i), size)
 		d := put(t, s, strconv.Itoa(i), b)
-		var sealed []byte
-		if d.inline != nil {
-			sealed = d.inline
-		} else {
+		sealed := stored(t, s, d.ID)
+		if sealed == nil {
 			var err error
 			sealed, err = os.ReadFile(filepath.Join(s.dir(t), pathIncoming(d.ID)))
 			if err != nil {

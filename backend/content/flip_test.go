@@ -109,6 +109,7 @@ func (m memory) Length() (int64, error) { return m.Size(), nil }
 func TestDamagedInlineContent(t *testing.T) {
 	s := setup(t)
 	d := put(t, s, "a", plain(1, 100))
+	data := stored(t, s, d.ID)
 	for name, q := range map[string]string{
 		"flipped":  "UPDATE inline SET data = zeroblob(length(data))",
 		"shorter":  "UPDATE inline SET data = substr(data, 1, length(data) - 1)",
@@ -116,7 +117,7 @@ func TestDamagedInlineContent(t *testing.T) {
 		"too long": "UPDATE inline SET data = data || x'00'",
 	} {
 		err := s.db.Write(t.Context(), func(tx *store.Tx) error {
-			if _, err := tx.Exec("UPDATE inline SET data = ?", d.inline); err != nil {
+			if _, err := tx.Exec("UPDATE inline SET data = ?", data); err != nil {
 				return err
 			}
 			_, err := tx.Exec(q)

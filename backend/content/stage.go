@@ -28,7 +28,8 @@ type Draft struct {
 	Root   cid.Cid // of the ciphertext's DAG
 	SHA256 []byte  // of the plain bytes, when asked for
 
-	inline []byte // the ciphertext, when it is one segment; else there is a file
+	inline []byte            // the ciphertext, when it is one segment; else there is a file
+	buffer *[bufferSize]byte // what inline lies in
 
 	mu   sync.Mutex
 	used bool // by Commit or Discard
@@ -77,20 +78,29 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, o Options) (*Draft, erro
 			plain.Write(first[:n])
 		}
 		d.ID, d.Size = s.inlineID(), int64(n)
-		d.inline = append([]byte(nil), newSealer(d.ID, d.Key).seal(first[:n], 0, true)...)
+		d.inline, d.buffer = newSealer(d.ID, d.Key).seal(first[:n], 0, true), first
 		d.Root = toCID(cid.Raw, sha256.Sum256(d.inline))
-		s.buffers.Put(first)
 	default:
 		d.ID = newID()
 		err = s.stageFile(ctx, d, &pipe{s: s, seal: newSealer(d.ID, d.Key), plain: plain}, first, r)
 	}
 	if err != nil {
+		s.recycle(d)
 		return nil, err
 	}
 	if plain != nil {
 		d.SHA256 = plain.Sum(nil)
 	}
 	return d, nil
+}
+
+// recycle gives back what an inline draft lies in, when nothing will come of the
+// draft any more.
+func (s *Store) recycle(d *Draft) {
+	if d.buffer != nil {
+		s.buffers.Put(d.buffer)
+		d.buffer, d.inline = nil, nil
+	}
 }
 
 // room refuses what surely does not fit, before it has filled the disk.

@@ -108,6 +108,33 @@ func TestLastBelongsToItsJob(t *testing.T) {
 	}
 }
 
+// A batch is followed by as large a one, or by a smaller one that does not wait for ever.
+func TestAfterABatch(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
+	for round := range 5 {
+		hold, held := make(chan struct{}), make(chan struct{})
+		go db.Write(context.Background(), func(*store.Tx) error { close(held); <-hold; return nil })
+		<-held
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				for j := range i % 3 { // fewer and fewer
+					key := string([]byte{'a' + byte(round), 'a' + byte(i), 'a' + byte(j)})
+					if err := db.Write(context.Background(), func(tx *store.Tx) error { return set(tx, key) }); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		close(hold)
+		wg.Wait()
+		alone := "alone " + string(rune('a'+round))
+		if err := db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, alone) }); err != nil || !has(t, db, alone) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestUniqueAndClosed(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "pc2.db"))
 	write := func() error { return db.Write(t.Context(), func(tx *store.Tx) error { return set(tx, "k") }) }

@@ -15,6 +15,8 @@
 // with it: runs whatever waits (at most 128 jobs), each inside a savepoint of one
 // BEGIN IMMEDIATE … COMMIT, and so pays one WAL sync for all of them. A job that
 // fails is undone alone. A single job needs no savepoint, and no other goroutine.
+// After a batch the next one waits up to a millisecond to become as large: those who
+// were answered together mostly come back together.
 //
 //	Write ─┐
 //	Write ─┼─▶ queue ─▶ turn: BEGIN · savepoint job · … · COMMIT (fsync) ─▶ After hooks ─▶ answers

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 )
 
 // maxBatch bounds how many jobs share one COMMIT, and so how long the first
 // of them can wait for the last.
 const maxBatch = 128
+
+// gatherFor is how long a commit waits for those it could be shared with: not
+// longer than a sync takes on a good disk.
+const gatherFor = time.Millisecond
 
 // bg is what the writer works under: a job once taken is not cancellable, and
 // with a cancellable context the driver starts a goroutine for each statement.
@@ -80,6 +85,7 @@ type writer struct {
 	*DB
 	*prepared
 	spare spare
+	last  int // jobs in the batch before
 }
 
 // prepared are the writer's statements: parsing one costs more than most of
@@ -120,10 +126,7 @@ func (p *prepared) close() {
 
 // round runs the jobs that wait, at most maxBatch, and answers them.
 func (w *writer) round() {
-	var batch []*job
-	for len(batch) < maxBatch && len(w.jobs) > 0 { // nobody else takes any
-		batch = append(batch, <-w.jobs)
-	}
+	batch := w.gather()
 	if len(batch) == 0 {
 		return
 	}
@@ -138,6 +141,30 @@ func (w *writer) round() {
 		close(j.done)
 	}
 	w.spare.hold()
+}
+
+// gather takes the jobs that wait, at most maxBatch. Whoever was answered together
+// mostly comes back together, the first a little earlier: with a commit of its own
+// it would hold up all the others. So it waits for them, if not for long.
+func (w *writer) gather() (batch []*job) {
+	for len(batch) < maxBatch && len(w.jobs) > 0 { // nobody else takes any
+		batch = append(batch, <-w.jobs)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	if len(batch) < w.last {
+		for late := time.After(gatherFor); len(batch) < w.last; {
+			select {
+			case j := <-w.jobs:
+				batch = append(batch, j)
+			case <-late:
+				w.last = 0
+			}
+		}
+	}
+	w.last = len(batch)
+	return batch
 }
 
 // commit runs a batch in one transaction and sets the outcome of each job.

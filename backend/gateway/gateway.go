@@ -60,7 +60,7 @@ type Config struct {
 
 	patience  time.Duration // how long bytes may stand still; tests are less patient
 	standTime time.Duration // and where many visitors take nothing
-	reachTime time.Duration // of a dial-back that does not meet the node
+	times     times         // zero: the usual ones
 }
 
 // Gateway is the super node's web edge.
@@ -112,10 +112,10 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.standTime <= 0 {
 		cfg.standTime = standTime
 	}
-	if cfg.reachTime <= 0 {
-		cfg.reachTime = reachTime
+	if cfg.times == (times{}) {
+		cfg.times = usual
 	}
-	roads := newRoads(cfg.Dialer, cfg.Direct, cfg.Now)
+	roads := newRoads(cfg.Dialer, cfg.Direct, cfg.Now, cfg.times)
 	g := &Gateway{
 		cfg: cfg, log: cfg.Log.With("part", "gateway"), started: cfg.Now(),
 		limits: newLimiter(cfg.Limits, cfg.Now), records: newRecords(cfg.Names, cfg.Now),

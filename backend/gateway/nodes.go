@@ -28,9 +28,6 @@ const (
 	maxPeers  = 4096            // nodes whose connections are kept
 	maxHeader = 256 << 10       // of a node's answer
 	packet    = 65492           // bytes that one packet of the relay carries
-	// directPing is when a direct connection that says nothing is asked, and how long
-	// an answer may take: a router that lost the port loses its connections without a word.
-	directPing = 3 * time.Second
 )
 
 // nodes carries requests to nodes: small ones on HTTP/2 connections that they
@@ -76,7 +73,7 @@ func newNodes(r *roads) *nodes {
 		rec, at := ctx.Value(recordKey{}).(names.Record), ctx.Value(addressKey{}).(netip.AddrPort)
 		return opened(ctx, netip.AddrPort{}, func(ctx context.Context) (net.Conn, error) { return n.roads.dialAt(ctx, rec.Node, at) })
 	}
-	n.direct.HTTP2.SendPingTimeout, n.direct.HTTP2.PingTimeout = directPing, directPing
+	n.direct.HTTP2.SendPingTimeout, n.direct.HTTP2.PingTimeout = r.times.Load().ping, r.times.Load().ping
 	return n
 }
 

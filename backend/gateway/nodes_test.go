@@ -14,7 +14,7 @@ import (
 
 // What is kept of nodes that nobody asks for any more is bounded.
 func TestPeersAreForgotten(t *testing.T) {
-	n := newNodes(newRoads(&relay{}, nil, time.Now))
+	n := newNodes(newRoads(&relay{}, nil, time.Now, usual))
 	busy := &dialing{}
 	for i := range maxPeers + 500 {
 		var k peerKey

@@ -11,10 +11,7 @@ import (
 	"pc2/backend/fault"
 )
 
-const (
-	reachTime = 3 * time.Second
-	maxReach  = 256 // at once, of all
-)
+const maxReach = 256 // at once, of all
 
 var (
 	errPage    = fault.New(fault.Denied, "origin_not_allowed", "A web page cannot ask for this.")
@@ -64,7 +61,7 @@ func (c *call) reach() error {
 // met says whether the node answers at an address, and keeps that. A no takes
 // the whole time, whether the port is closed, filtered or somebody else's.
 func (g *Gateway) met(ctx context.Context, node boson.ID, at netip.AddrPort) bool {
-	limited, cancel := context.WithTimeout(ctx, g.cfg.reachTime)
+	limited, cancel := context.WithTimeout(ctx, g.roads.times.Load().reach)
 	defer cancel()
 	conn, err := g.cfg.Direct.Dial(limited, node, at)
 	if err != nil {
@@ -126,7 +123,7 @@ func (r *reaching) enter(from netip.Addr, node boson.ID) (leave func(), err erro
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.from[from] || r.node[node] || len(r.node) >= maxReach {
-		return nil, tooMany(int(reachTime/time.Second), 1)
+		return nil, tooMany(int(usual.reach/time.Second), 1)
 	}
 	r.from[from], r.node[node] = true, true
 	return func() {

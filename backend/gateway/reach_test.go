@@ -56,11 +56,20 @@ func (n *house) stop() {
 	n.ended.Wait()
 }
 
+// calm times are those of a machine that has much else to do.
+var calm = times{reach: 30 * time.Second, dial: 30 * time.Second, ping: 30 * time.Second}
+
 // direct turns dial-backs on, in a network of loopback addresses.
 func direct(c *Config) {
 	c.Direct, c.Inside = doorway.NewDialer(key(100)), true
-	c.Limits["reach"], c.reachTime = 0, 300*time.Millisecond
+	c.Limits["reach"], c.times = 0, calm
 }
+
+// hurry is for what will not come about; calm is for what will.
+func (s *scene) hurry() {
+	s.roads.times.Store(&times{reach: 300 * time.Millisecond, dial: 300 * time.Millisecond})
+}
+func (s *scene) calm() { s.roads.times.Store(&calm) }
 
 // wish is the body of a reach request.
 func (s *scene) wish(k boson.Key, port uint16) []byte {
@@ -124,6 +133,7 @@ func TestReach(t *testing.T) {
 	}
 	// One where the node is not met any more is forgotten.
 	second.stop()
+	s.hurry()
 	if a := s.reach(key(1), second.at.Port()); a.json["reached"] != false {
 		t.Fatal(a)
 	}
@@ -153,6 +163,7 @@ func TestFallbackWithinOneRequest(t *testing.T) {
 				}
 			}
 			die(h)
+			s.hurry()
 			if a := s.get("alice.localhost", "/"); a.code != 200 || a.body != "relay for 127.0.0.1" {
 				t.Fatal(a.code, a.body)
 			}
@@ -176,6 +187,7 @@ func TestUploadFallsBack(t *testing.T) {
 		t.Fatal(a)
 	}
 	h.stop()
+	s.hurry()
 	a := s.send(s.request("PUT", "alice.localhost", "/", strings.NewReader(strings.Repeat("x", 1<<20))))
 	if a.code != 200 || a.body != "relay for 127.0.0.1" {
 		t.Fatal(a.code, a.body)
@@ -185,7 +197,7 @@ func TestUploadFallsBack(t *testing.T) {
 // A path that swallows everything, connections that are open included, as a
 // router does that has forgotten the port.
 func TestFrozenPathFallsBack(t *testing.T) {
-	s := newScene(t, direct)
+	s := newScene(t, direct, func(c *Config) { c.times.ping = usual.ping })
 	s.home("alice", 1, says("relay"))
 	h := housed(t, key(1), "127.0.0.2", says("direct"))
 	way := newFreezer(t, h.at)
@@ -196,11 +208,13 @@ func TestFrozenPathFallsBack(t *testing.T) {
 		t.Fatal(a.body)
 	}
 	way.frozen.Store(true)
+	s.hurry()
 	if a := s.get("alice.localhost", "/"); a.code != 200 || a.body != "relay for 127.0.0.1" {
 		t.Fatal(a.code, a.body)
 	}
 	// It comes back: once the node has been met there again, it is used again.
 	way.frozen.Store(false)
+	s.calm()
 	if a := s.reach(key(1), way.at.Port()); a.json["reached"] != true {
 		t.Fatal(a)
 	}
@@ -308,7 +322,7 @@ func listenAgain(t *testing.T, at netip.AddrPort) net.Listener {
 
 func TestAddressesRestAndExpire(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	r := newRoads(&relay{nodes: map[boson.ID]*node{}}, doorway.NewDialer(key(100)), func() time.Time { return now })
+	r := newRoads(&relay{nodes: map[boson.ID]*node{}}, doorway.NewDialer(key(100)), func() time.Time { return now }, usual)
 	a, b := netip.MustParseAddrPort("127.0.0.1:2000"), netip.MustParseAddrPort("127.0.0.1:2001")
 	n := key(1).ID()
 	is := func(want netip.AddrPort, what string) {
@@ -350,7 +364,7 @@ func TestAddressesRestAndExpire(t *testing.T) {
 
 func TestProvedAddressesAreBounded(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	r := newRoads(&relay{}, doorway.NewDialer(key(100)), func() time.Time { return now })
+	r := newRoads(&relay{}, doorway.NewDialer(key(100)), func() time.Time { return now }, usual)
 	at := netip.MustParseAddrPort("127.0.0.1:2000")
 	id := func(i int) (id boson.ID) {
 		id[0], id[1], id[2] = byte(i), byte(i>>8), byte(i>>16)
@@ -433,12 +447,14 @@ func TestReachOfTheInsideIsRefused(t *testing.T) {
 func TestReachDialsTheCallerAlone(t *testing.T) {
 	s := newScene(t, direct)
 	s.home("alice", 1, says("relay"))
+	s.hurry()
 	there := housed(t, key(1), "127.0.0.7", says("there")) // the node is not where the request comes from
 	for _, header := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip"} {
 		if a := s.reach(key(1), there.at.Port(), header, "127.0.0.7"); a.json["reached"] != false {
 			t.Fatal(header, a)
 		}
 	}
+	s.calm()
 	tr := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 7)}}).DialContext, DisableKeepAlives: true}
 	res, err := (&http.Client{Transport: tr}).Post("http://"+s.addr+"/api/reach", "application/json", strings.NewReader(string(s.wish(key(1), there.at.Port()))))
 	if err != nil {
@@ -455,6 +471,7 @@ func TestReachDialsTheCallerAlone(t *testing.T) {
 func TestReachTellsNothingOfPorts(t *testing.T) {
 	s := newScene(t, direct)
 	s.home("alice", 1, says("relay"))
+	s.hurry()
 	closed := housed(t, key(1), "127.0.0.1", says("gone"))
 	closed.stop()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections for it
@@ -476,7 +493,7 @@ func TestReachTellsNothingOfPorts(t *testing.T) {
 	} {
 		began := time.Now()
 		a := s.reach(key(1), port)
-		if took := time.Since(began); took < s.cfg.reachTime {
+		if took := time.Since(began); took < s.roads.times.Load().reach {
 			t.Errorf("%s: known after %v", what, took)
 		}
 		if a.code != 200 || a.json["reached"] != false {
@@ -519,7 +536,7 @@ func TestReachIsLimited(t *testing.T) {
 
 // A second wish while the first is under way is refused, and dials nothing.
 func TestReachWhileOneIsUnderWay(t *testing.T) {
-	s := newScene(t, direct, func(c *Config) { c.reachTime = time.Minute })
+	s := newScene(t, direct)
 	s.home("alice", 1, says("relay"))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pc2/backend/boson"
@@ -15,12 +16,22 @@ import (
 const (
 	// provedFor is how long a proof holds without another one; nodes give one about
 	// every ten minutes.
-	provedFor  = 30 * time.Minute
-	maxProved  = 65536
-	directTime = 2500 * time.Millisecond // to connect: one lost packet, and the handshake
-	restFirst  = 30 * time.Second        // of an address that failed; doubled each time
-	restMost   = 10 * time.Minute
+	provedFor = 30 * time.Minute
+	maxProved = 65536
+	restFirst = 30 * time.Second // of an address that failed; doubled each time
+	restMost  = 10 * time.Minute
 )
+
+// times are how long a node's own address may take.
+type times struct {
+	reach time.Duration // a dial-back that does not meet the node
+	dial  time.Duration // to connect: one lost packet, and the handshake
+	// ping is when a shared connection that says nothing is asked, and how long the
+	// answer may take: a router that lost the port loses its connections without a word.
+	ping time.Duration
+}
+
+var usual = times{reach: 3 * time.Second, dial: 2500 * time.Millisecond, ping: 3 * time.Second}
 
 // roads are the two ways to a node: an address at which it was dialled back
 // lately (reach.go), and its relay. The address is preferred; where it fails, the
@@ -29,6 +40,7 @@ type roads struct {
 	relay  Dialer
 	direct *doorway.Dialer // nil: relay alone
 	now    func() time.Time
+	times  atomic.Pointer[times] // tests change them on the way
 
 	mu     sync.Mutex
 	proved map[boson.ID]*proved
@@ -41,8 +53,10 @@ type proved struct {
 	rest     time.Time
 }
 
-func newRoads(relay Dialer, direct *doorway.Dialer, now func() time.Time) *roads {
-	return &roads{relay: relay, direct: direct, now: now, proved: map[boson.ID]*proved{}}
+func newRoads(relay Dialer, direct *doorway.Dialer, now func() time.Time, t times) *roads {
+	r := &roads{relay: relay, direct: direct, now: now, proved: map[boson.ID]*proved{}}
+	r.times.Store(&t)
+	return r
 }
 
 // prove notes that the node was met at an address, in place of the one before.
@@ -122,7 +136,7 @@ func (r *roads) DialNode(ctx context.Context, rec names.Record) (net.Conn, error
 
 // dialAt connects to a proved address.
 func (r *roads) dialAt(ctx context.Context, node boson.ID, at netip.AddrPort) (net.Conn, error) {
-	limited, cancel := context.WithTimeout(ctx, directTime)
+	limited, cancel := context.WithTimeout(ctx, r.times.Load().dial)
 	defer cancel()
 	c, err := r.direct.Dial(limited, node, at)
 	if err != nil {

@@ -31,7 +31,7 @@ func startDirect(t *testing.T, dir string) (p *process, port int) {
 func becomes(t *testing.T, dir, path string, p *process) {
 	t.Helper()
 	var s Status
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		var err error
 		if s, err = AskStatus(t.Context(), dir); err == nil && s.Path == path {
 			return

@@ -198,11 +198,14 @@ func (r *fakeRouter) serveControl(w http.ResponseWriter, q *http.Request) {
 		args[m[1]] = m[2]
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.control != nil {
-		r.control(w, q)
+	control := r.control
+	r.mu.Unlock()
+	if control != nil {
+		control(w, q)
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	code, instead := 0, false
 	if r.answer != nil {
 		code, instead = r.answer(action, args)

@@ -215,50 +215,6 @@ func (p *process) peak(t *testing.T) (kib int) {
 	return kib
 }
 
-// Node and super node together carry a large file through gateway and relay in
-// constant memory. PC2_LARGE_MIB sets its size (make torture: 2048).
-func TestLargeAway(t *testing.T) {
-	size := int64(256) << 20
-	if s := os.Getenv("PC2_LARGE_MIB"); s != "" {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size = n << 20
-	}
-	p := startWith(t, Flags{Data: t.TempDir(), Name: "alice"})
-	token := p.claim(t)
-	c := away(t, *p.ready.GatewayURL)
-	c.Timeout = 0
-	ask := func(method string, body io.Reader) *http.Response {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, *p.ready.GatewayURL+map[string]string{"PUT": "/write", "GET": "/read"}[method]+"?path=~/big", body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		res, err := c.Do(req)
-		if err != nil || res.StatusCode != 200 {
-			t.Fatal(res, err)
-		}
-		return res
-	}
-	began := time.Now()
-	ask("PUT", io.LimitReader(&counter{}, size)).Body.Close()
-	up := time.Since(began)
-	began = time.Now()
-	res := ask("GET", nil)
-	defer res.Body.Close()
-	if err := sameStream(res.Body, io.LimitReader(&counter{}, size)); err != nil {
-		t.Fatal(err)
-	}
-	rate := func(d time.Duration) float64 { return float64(size) / 1e6 / d.Seconds() }
-	t.Logf("%d MiB up at %.0f MB/s, down at %.0f MB/s, peak RSS %d MiB", size>>20, rate(up), rate(time.Since(began)), p.peak(t)>>10)
-	if peak := p.peak(t); peak == 0 || peak > 120<<10 && !raced {
-		t.Fatalf("peak RSS %d KiB, at most 120 MiB are allowed", peak)
-	}
-}
-
 func sameStream(a, b io.Reader) error {
 	x, y := make([]byte, 256<<10), make([]byte, 256<<10)
 	for at := int64(0); ; {

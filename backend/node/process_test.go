@@ -22,24 +22,39 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 	"golang.org/x/crypto/sha3"
+
+	"pc2/backend/supernode"
 )
 
 // The test binary is also the program: a real process to kill.
 func TestMain(m *testing.M) {
-	if os.Getenv("PC2_TEST_SERVE") == "" {
-		os.Exit(m.Run())
-	}
-	var f Flags
-	if err := json.Unmarshal([]byte(os.Getenv("PC2_TEST_SERVE")), &f); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := Serve(ctx, f, fstest.MapFS{}, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	var node Flags
+	var super supernode.Flags
+	for name, program := range map[string]struct {
+		flags any
+		serve func() error
+	}{
+		"PC2_TEST_SERVE": {&node, func() error { return Serve(ctx, node, fstest.MapFS{}, os.Stdout, os.Stderr) }},
+		"PC2_TEST_SUPER": {&super, func() error { return supernode.Serve(ctx, super, "test", os.Stdout, os.Stderr) }},
+	} {
+		s := os.Getenv(name)
+		if s == "" {
+			continue
+		}
+		err := json.Unmarshal([]byte(s), program.flags)
+		if err == nil {
+			err = program.serve()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
+	stop()
+	os.Exit(m.Run())
 }
 
 type process struct {
@@ -73,7 +88,48 @@ func startProcess(t *testing.T, dir string) *process { return startWith(t, Flags
 func startWith(t *testing.T, f Flags) *process {
 	t.Helper()
 	f.ReadyFile = filepath.Join(t.TempDir(), "ready.json")
-	p := &process{cmd: command(t, f), out: &bytes.Buffer{}}
+	p := start(t, command(t, f), f.ReadyFile)
+	p.url = p.ready.URL
+	return p
+}
+
+// startSuper starts a super node as a process, and returns the profile that leads
+// to it.
+func startSuper(t *testing.T) (p *process, profile string) {
+	t.Helper()
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready.json")
+	b, err := json.Marshal(supernode.Flags{
+		Data: filepath.Join(dir, "super"), Domain: "localhost", Scheme: "http", PublicHost: "127.0.0.1", HTTP: "127.0.0.1:0", HTTPS: "off", Proxy: "127.0.0.1:0", DHT: "off", Ports: "20000-30000", ReadyFile: ready,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PC2_TEST_SUPER="+string(b))
+	p = start(t, cmd, ready)
+	var at supernode.Ready
+	if b, err = os.ReadFile(ready); err == nil {
+		err = json.Unmarshal(b, &at)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(at.ProxyAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile = filepath.Join(dir, "profile.json")
+	if err := os.WriteFile(profile, fmt.Appendf(nil, `{"domain":"localhost","scheme":"http","super_nodes":[{"id":%q,"host":%q,"proxy_port":%s,"gateway":%q}]}`, at.NodeID, host, port, at.GatewayURL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p, profile
+}
+
+// start runs a program until the test ends, and waits for its ready file.
+func start(t *testing.T, cmd *exec.Cmd, ready string) *process {
+	t.Helper()
+	p := &process{cmd: cmd, out: &bytes.Buffer{}}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -88,11 +144,10 @@ func startWith(t *testing.T, f Flags) *process {
 		p.cmd.Process.Kill()
 		<-exited
 	})
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
-		b, err := os.ReadFile(f.ReadyFile)
+		b, err := os.ReadFile(ready)
 		if err == nil && json.Unmarshal(b, &p.ready) == nil {
-			p.url = p.ready.URL
 			return p
 		}
 		select {
@@ -100,7 +155,7 @@ func startWith(t *testing.T, f Flags) *process {
 			exited <- err
 			t.Fatalf("ended before it was ready: %v\n%s", err, p.out)
 		case <-deadline:
-			t.Fatal("not ready after 30 s")
+			t.Fatal("not ready after a minute")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -380,8 +380,7 @@ func TestBoundOfOpenOnes(t *testing.T) {
 		defer c.Close()
 		in = append(in, d.next(t))
 	}
-	c, err := NewDialer(super).Dial(t.Context(), node.ID(), d.addr)
-	if err == nil {
+	if _, err := NewDialer(super).Dial(t.Context(), node.ID(), d.addr); err == nil {
 		t.Fatal("a third one is open")
 	}
 	in[0].Close()
@@ -400,7 +399,8 @@ func TestBoundOfOpenOnes(t *testing.T) {
 	if _, err := raw.Read(make([]byte, 1<<10)); err == nil {
 		io.Copy(io.Discard, raw) // until the other end has given up
 	}
-	if c, err = NewDialer(super).Dial(t.Context(), node.ID(), d.addr); err != nil {
+	c, err := NewDialer(super).Dial(t.Context(), node.ID(), d.addr)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()

@@ -202,7 +202,7 @@ export const t = {
     titlePlain: 'Sign in to your PC2',
     here: 'On this PC only',
     there: 'In your network',
-    outside: 'From outside, through a relay',
+    outside: 'From outside',
     keyHere: 'Key on this PC',
     keyOf: (short: string) => `Key ${short}`,
     pass: 'Passphrase',

@@ -6,6 +6,8 @@ import type { Hop, Road, Station } from './roads';
  */
 export interface Drawing {
   height: number;
+  /** How much of the width a station has to itself, in percent. */
+  share: number;
   stations: readonly (Station & { x: number; y: number; colour: Road['colour'] })[];
   hops: readonly (Hop & { x: number; y: number; line: string; colour: Road['colour'] })[];
 }
@@ -40,7 +42,7 @@ export function drawing(roads: readonly Road[], tall: boolean): Drawing {
   );
   const stations = [...places.values()].map(({ station, x, y, colour }) => ({ ...station, x, y, colour }));
   const low = Math.max(...stations.map((s) => s.y));
-  return { height: low + tile / 2 + words, stations, hops };
+  return { height: low + tile / 2 + words, share: 100 / (tall ? roads.length : longest), stations, hops };
 }
 
 interface Point {

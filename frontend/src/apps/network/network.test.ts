@@ -103,13 +103,15 @@ it.each<[string, Facts]>([
   ['alone', at({ way: 'loopback', superNodes: [] }, nameless)],
 ])('draws each station once and apart, the PC at the end: %s', (_, f) => {
   for (const tall of [false, true]) {
-    const { stations, hops, height } = drawing(roads(f), tall);
+    const { stations, hops, height, share } = drawing(roads(f), tall);
     expect(new Set(stations.map((s) => s.id)).size).toBe(stations.length);
     expect(new Set(stations.map((s) => `${s.x} ${s.y}`)).size).toBe(stations.length);
     const pc = stations.find((s) => s.id === 'pc');
     for (const s of stations) {
       expect(s.x).toBeGreaterThan(0);
       expect(s.x).toBeLessThan(100);
+      expect(s.x - share / 2).toBeGreaterThanOrEqual(-0.01);
+      expect(s.x + share / 2).toBeLessThanOrEqual(100.01);
       expect(s.y + 76).toBeLessThanOrEqual(height);
       expect(tall ? s.y : s.x).toBeLessThanOrEqual((tall ? pc?.y : pc?.x) ?? 0);
     }

@@ -13,15 +13,42 @@ func (s *stage) painted(name string) {
 	s.Helper()
 	var last []byte
 	s.until("the window is painted: "+name, func() bool {
-		out, err := exec.Command("import", "-window", "root", "-crop", "700x500+290+200", "gray:-").Output()
-		if err != nil {
-			s.Fatal(err)
-		}
+		out := s.screen()
 		still := bytes.Equal(out, last)
 		last = out
 		return still && shades(out) > 8 // text has edges
 	})
 	s.picture(name)
+}
+
+// screen is the inner part of the window, in shades of gray.
+func (s *stage) screen() []byte {
+	s.Helper()
+	out, err := exec.Command("import", "-window", "root", "-crop", "880x500+290+200", "gray:-").Output()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return out
+}
+
+// strip is a small part of it, quick to look at.
+func (s *stage) strip() []byte {
+	s.Helper()
+	out, err := exec.Command("import", "-window", "root", "-crop", "300x60+500+220", "gray:-").Output()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return out
+}
+
+// differs counts the pixels that are not the same.
+func differs(a, b []byte) (n int) {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
 }
 
 func shades(gray []byte) (n int) {

@@ -6,7 +6,7 @@ package window
 #cgo pkg-config: gtk+-3.0
 #cgo !webkit2_41 pkg-config: webkit2gtk-4.0
 #cgo webkit2_41 pkg-config: webkit2gtk-4.1
-#include <string.h>
+#include <malloc.h>
 #include <webkit2/webkit2.h>
 
 static void find(GtkWidget *w, gpointer out) {
@@ -22,9 +22,15 @@ static WebKitWebView *view(void) {
 	return v;
 }
 
+static gboolean trim(gpointer unused) {
+	malloc_trim(0);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean rest(gpointer unused) {
 	WebKitWebView *v = view();
 	if (v) webkit_web_view_terminate_web_process(v);
+	g_timeout_add(1000, trim, NULL); // when what it held has been let go
 	return G_SOURCE_REMOVE;
 }
 

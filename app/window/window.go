@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -179,6 +180,7 @@ func (w *Window) unload() {
 	}
 	w.state = resting
 	w.view.Rest()
+	go debug.FreeOSMemory() // what showing a page has taken here
 	w.log.Info("window: resting")
 }
 

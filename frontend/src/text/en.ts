@@ -71,11 +71,11 @@ export const t = {
 
   desktop: {
     noBrowser: 'The browser of this PC could not be opened.',
-    trust: 'Open here without signing in',
+    trust: 'Stay signed in here',
     trusted: 'This window is signed in by itself from now on. Whoever uses this account of your PC sees your files.',
     untrusted: 'This window asks for your key again.',
     choose: 'Use my browser',
-    chooseWhat: 'It opens, and your wallet there signs you in here',
+    chooseWhat: 'It opens; sign in there with your wallet',
     waitTitle: 'Now look at your browser',
     waitLead: 'Sign in there, then let this window in.',
     waiting: 'Waiting, ',

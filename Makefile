@@ -48,6 +48,11 @@ desktop: linux ## the desktop program on a desktop of its own: tray, window, eve
 	build/setup.sh desktop
 	build/desktop-test.sh
 
+wine: windows ## the Windows program under wine, on a desktop of its own
+	build/setup.sh desktop
+	build/setup.sh wine
+	build/wine-test.sh
+
 race: ui ## Go tests under the race detector
 	go test -race -timeout 30m ./...
 
@@ -63,6 +68,12 @@ torture: ui ## long runs: kill -9 under load, many large objects
 bench: setup node super ## speed and memory, beside nginx, ssh -R and plain TCP in the same run
 	build/setup.sh bench
 	build/bench.sh
+	$(MAKE) figures
+
+figures: linux ## memory of the desktop program, and how long its window takes; on a machine that does nothing else
+	build/setup.sh desktop
+	ls -l out/PC2 | awk '{printf "desktop  out/PC2 %38.1f MB\n", $$5/1e6}'
+	PC2_FIGURES=20 build/desktop-test.sh -test.run Figures
 
 lint: frontend/node_modules/.package-lock.json ## gofmt, vet, staticcheck, svelte-check
 	@test -z "$$(gofmt -l app backend frontend)" || { gofmt -d app backend frontend; exit 1; }
@@ -97,4 +108,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node super app linux windows dev test desktop race fuzz lab torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app linux windows dev test desktop wine figures race fuzz lab torture bench lint vuln screenshots setup clean help

@@ -5,6 +5,7 @@
 #   build/setup.sh bench     also those that only the benchmark compares with
 #   build/setup.sh app       what the desktop program is built with
 #   build/setup.sh desktop   what its tests need: a desktop of their own
+#   build/setup.sh wine      what runs the Windows program
 set -euo pipefail
 
 # The NAT lab (backend/lab) is the last four. miniupnpd-nftables is the program
@@ -13,6 +14,7 @@ want=(chromium nginx-light iproute2 nftables conntrack miniupnpd-nftables)
 case "${1:-}" in
 bench) want+=(openssh-client openssh-server) ;;
 app) want=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
+wine) want=(wine wine64 gcc-mingw-w64-x86-64-win32) ;;
 desktop) want=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst) ;;
 esac
 need=()

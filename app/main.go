@@ -26,7 +26,11 @@ type flags struct {
 func main() {
 	var f flags
 	k := kong.Parse(&f, kong.Name("PC2"), kong.Description("Your personal cloud."), kong.Vars{"version": node.Version, "profile": node.DefaultProfile})
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup means that
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	err := run(ctx, f)
 	if errors.Is(err, instance.ErrTold) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -264,10 +263,4 @@ func (m *mover) Write(b []byte) (int, error) {
 		_ = m.control.SetWriteDeadline(now.Add(stall))
 	}
 	return m.w.Write(b)
-}
-
-// isType says whether the request's body is of the media type.
-func (c *call) isType(want string) (params map[string]string, ok bool) {
-	kind, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
-	return params, err == nil && kind == want
 }

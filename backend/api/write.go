@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -92,12 +93,15 @@ func (c *call) prepareUpload() error {
 	if !known || refused != nil {
 		c.sent.hurry()
 	}
-	if _, ok := c.isType("multipart/form-data"); ok {
+	kind, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
+	if err != nil {
+		kind = "" // bytes of some sort
+	}
+	if kind == "multipart/form-data" {
 		return c.readParts()
 	}
-	params, text := c.isType("text/plain")
-	_, urlencoded := c.isType("application/x-www-form-urlencoded")
-	if c.fields.query.Has("path") && !(text && params["actually"] == "json") && !urlencoded {
+	json := kind == "text/plain" && params["actually"] == "json"
+	if c.fields.query.Has("path") && !json && kind != "application/x-www-form-urlencoded" {
 		return nil // raw
 	}
 	if !known || refused != nil {

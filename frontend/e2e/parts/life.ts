@@ -103,6 +103,8 @@ export function life(stage: Stage, step: Step, people: People, how: How): Life {
 
     await people.there.enter('Familie & Freunde');
     await people.there.page.getByText('5 folders, 18 files').waitFor();
+    const [row, list] = [await people.there.row('Photos').boundingBox(), await people.there.page.getByRole('main').boundingBox()];
+    expect(row?.width).toBeGreaterThan((list?.width ?? 0) - 20);
     await people.there.look(`${how.pictures}-folder`, { narrow: !how.phone });
     console.log(`the other window followed after ${delays.join(', ')} ms`);
     for (const ms of delays) expect(ms).toBeLessThan(5000);

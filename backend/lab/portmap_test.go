@@ -52,7 +52,7 @@ func TestPortmap(t *testing.T) {
 		{"upnp 1", serve{upnp: true, extra: "force_igd_desc_v1=yes"}, "", "upnp"},
 		{"nat-pmp", serve{pmp: true}, noPCP, "nat-pmp"},
 		{"pcp", serve{pmp: true}, "", "pcp"},
-		{"all", serve{upnp: true, pmp: true}, "", "upnp"},
+		{"all", serve{upnp: true, pmp: true}, "", ""}, // whichever answers in time
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,7 +62,7 @@ func TestPortmap(t *testing.T) {
 			h.router.serve(c.serve)
 			pc := h.pc.role("mapper")
 			m := pc.event("mapped")
-			if m.Method != c.method || m.External != pcPort || m.Private || m.Behind {
+			if c.method != "" && m.Method != c.method || m.External != pcPort || m.Private || m.Behind {
 				t.Fatalf("got %+v", m)
 			}
 			t.Logf("mapped by %s after %d ms", m.Method, m.Millis)
@@ -86,14 +86,10 @@ func TestPortmap(t *testing.T) {
 				t.Fatalf("after a crash: %+v", m)
 			}
 			h.greeted(pcPort)
-			if m := h.router.mappings(); len(m) != 1 {
-				t.Fatalf("router has %q", m)
-			}
+			eventually(t, "one mapping", func() bool { return len(h.router.mappings()) == 1 })
 
 			pc.stop()
-			if m := h.router.mappings(); len(m) != 0 {
-				t.Fatalf("left behind: %q", m)
-			}
+			eventually(t, "nothing is left behind", func() bool { return len(h.router.mappings()) == 0 })
 			h.dark(pcPort)
 		})
 	}

@@ -89,6 +89,7 @@ table inet igd {
 // serve says which languages the router speaks.
 type serve struct {
 	upnp, pmp bool
+	port      int    // of UPnP's HTTP; 0: any
 	extra     string // lines of the configuration
 }
 
@@ -99,7 +100,7 @@ func (r *router) serve(s serve) {
 	conf := filepath.Join(r.net.dir, r.name+".conf")
 	text := fmt.Sprintf(`ext_ifname=wan0
 listening_ip=lan0
-http_port=0
+http_port=%d
 enable_upnp=%s
 enable_natpmp=%s
 secure_mode=yes
@@ -115,7 +116,7 @@ model_number=1
 %s
 allow 1024-65535 192.168.0.0/16 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
-`, yes(s.upnp), yes(s.pmp), s.extra)
+`, s.port, yes(s.upnp), yes(s.pmp), s.extra)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		r.net.t.Fatal(err)
 	}
@@ -135,12 +136,20 @@ func yes(b bool) string {
 	return "no"
 }
 
-// die stops miniupnpd and forgets what it had set up.
+// die stops miniupnpd and forgets what it had set up. (Behind its back rules cannot
+// be deleted: it remembers them.)
 func (r *router) die() {
 	r.net.t.Helper()
 	r.daemon.kill()
-	r.flush()
+	r.do("flush chain inet igd miniupnpd\nflush chain inet igd prerouting_miniupnpd\nflush chain inet igd postrouting_miniupnpd\n", "nft", "-f", "-")
 	r.disconnect()
+}
+
+// restart loses all mappings, and nothing else.
+func (r *router) restart(s serve) {
+	r.net.t.Helper()
+	r.die()
+	r.serve(s)
 }
 
 // disconnect forgets the connections that came in through a mapping: they would
@@ -151,13 +160,6 @@ func (r *router) disconnect() {
 	if err != nil && !strings.Contains(string(out), " 0 flow entries") { // it fails when there are none
 		r.net.t.Fatalf("conntrack: %v: %s", err, out)
 	}
-}
-
-// flush deletes the mappings behind miniupnpd's back.
-func (r *router) flush() {
-	r.net.t.Helper()
-	// In one transaction: a PC that sees half of it would repair that half.
-	r.do("flush chain inet igd miniupnpd\nflush chain inet igd prerouting_miniupnpd\nflush chain inet igd postrouting_miniupnpd\n", "nft", "-f", "-")
 }
 
 // mappings are the ports that lead inside now, as nftables has them.

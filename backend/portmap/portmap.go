@@ -132,7 +132,7 @@ const (
 	// settleTime is how long others are waited for when one method has
 	// answered: enough for UPnP's search, and for the order of preference to hold.
 	settleTime = 800 * time.Millisecond
-	undoTime   = 2 * time.Second
+	undoTime   = 3 * time.Second
 	// looksPerAsk: by NAT-PMP and PCP the router is asked now and then for what it gave
 	// already, which alone shows that it still holds. Not more often, because
 	// miniupnpd deletes the mapping for a moment then.

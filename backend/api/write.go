@@ -89,20 +89,21 @@ type upload struct {
 // outside, which is looked at first: with one that does not hold, two who send
 // nothing would keep everybody else from the places for large bodies.
 func (c *call) prepareUpload() error {
-	known, refused := c.authenticate()
-	if !known || refused != nil {
-		c.sent.hurry()
-	}
 	kind, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	if err != nil {
 		kind = "" // bytes of some sort
 	}
-	if kind == "multipart/form-data" {
-		return c.readParts()
-	}
 	json := kind == "text/plain" && params["actually"] == "json"
-	if c.fields.query.Has("path") && !json && kind != "application/x-www-form-urlencoded" {
+	form := kind == "multipart/form-data"
+	if c.fields.query.Has("path") && !json && !form && kind != "application/x-www-form-urlencoded" {
 		return nil // raw
+	}
+	known, refused := c.authenticate()
+	if !known || refused != nil {
+		c.sent.hurry()
+	}
+	if form {
+		return c.readParts()
 	}
 	if !known || refused != nil {
 		err := c.readFields(maxFields)

@@ -120,16 +120,17 @@ func (h *Host) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		err := h.once(ctx)
-		h.mu.Lock()
-		asked := !h.want
-		h.want = false // a node that failed waits for somebody to start it
-		h.mu.Unlock()
+		asked, err := h.once(ctx)
+		if ctx.Err() == nil && (err != nil || !asked) {
+			h.mu.Lock()
+			h.want = false // a node that failed waits for somebody to start it
+			h.mu.Unlock()
+		}
 		switch {
 		case err != nil:
 			h.log.Error("the node has ended", "err", err)
 			h.set(State{Kind: Trouble, Sentence: "PC2 could not run: " + firstLine(err), Err: err}, nil)
-		case ctx.Err() != nil || asked:
+		case ctx.Err() != nil || asked: // perhaps to be started again at once
 			h.set(stopped(), nil)
 		default:
 			err := errors.New("the node ended without being asked to")
@@ -138,8 +139,8 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 }
 
-// once runs a node from its start to its end.
-func (h *Host) once(ctx context.Context) error {
+// once runs a node from its start to its end, and says whether that was asked for.
+func (h *Host) once(ctx context.Context) (asked bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h.set(State{Kind: Starting, Sentence: "PC2 is starting…"}, nil)
@@ -153,41 +154,41 @@ func (h *Host) once(ctx context.Context) error {
 	}
 	n, err := node.New(ctx, cfg)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	h.cfg.Node.Listen = strings.TrimPrefix(n.URL(), "http://")
 	var wg sync.WaitGroup
-	wg.Go(func() { h.watch(ctx, cancel, n, ready) })
+	wg.Go(func() { asked = h.watch(ctx, cancel, n, ready) })
 	err = n.Run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // stopped in the middle of its start
 	}
 	cancel()
 	wg.Wait()
-	return err
+	return asked, err
 }
 
 // watch tells each state of n, and ends it when that is asked for.
-func (h *Host) watch(ctx context.Context, stop func(), n *node.Node, ready <-chan struct{}) {
+func (h *Host) watch(ctx context.Context, stop func(), n *node.Node, ready <-chan struct{}) (asked bool) {
 	moved := event.Subscribe[connectivity.Changed](n.Bus(), 8)
 	defer moved.Close()
-	asked := event.Subscribe[auth.PairRequested](n.Bus(), 8)
-	defer asked.Close()
+	pairs := event.Subscribe[auth.PairRequested](n.Bus(), 8)
+	defer pairs.Close()
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
 	up := false
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-h.wake:
 		case <-ready:
 			up, ready = true, nil
 		case <-moved.C():
-		case q := <-asked.C():
+		case q := <-pairs.C():
 			if h.cfg.Asked != nil {
 				h.cfg.Asked(q.DeviceName)
 			}
@@ -197,7 +198,7 @@ func (h *Host) watch(ctx context.Context, stop func(), n *node.Node, ready <-cha
 		if !h.wanted() {
 			h.set(State{Kind: Starting, Sentence: "PC2 is stopping…"}, nil)
 			stop()
-			return
+			return true
 		}
 		if up {
 			h.set(running(n.URL(), n.State(), n.Healthy()), n)

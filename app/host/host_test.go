@@ -175,6 +175,13 @@ func TestTheLastWordCounts(t *testing.T) {
 	s.host.Stop()
 	s.host.Start()
 	x := s.until(Local)
+	for range 5 { // started again while it is still stopping
+		s.host.Stop()
+		for s.until(Starting, Stopped).Sentence != "PC2 is stopping…" {
+		}
+		s.host.Start()
+		s.until(Local)
+	}
 	for range 20 {
 		s.host.Stop()
 		s.host.Start()

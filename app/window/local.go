@@ -35,7 +35,7 @@ func (w *Window) local() http.Handler {
 		s := w.cfg.State()
 		var b strings.Builder
 		err := localPage.Execute(&b, map[string]any{
-			"To": url, "Token": w.token, "Sentence": s.Sentence, "Waiting": s.Kind == host.Starting, "Trouble": s.Kind == host.Trouble, "Detail": detail(s.Err),
+			"To": url, "Token": w.token, "Sentence": s.Sentence, "Waiting": s.Kind == host.Starting, "Trouble": s.Kind == host.Trouble, "Detail": detail(s.Err), "Seen": string(s.Kind) + s.Sentence,
 		})
 		if err != nil {
 			w.log.Error("the local page", "err", err)
@@ -77,10 +77,8 @@ button:focus-visible{outline:2px solid light-dark(#0c7a70,#5bd0c1);outline-offse
 <script>
 const button = document.getElementById('start');
 if (button) button.onclick = () => { button.disabled = true; fetch('/start', {method: 'POST', headers: {'X-PC2-Window': {{.Token}}}}); };
-let last = '';
 setInterval(async () => {
   const s = await (await fetch('/state')).json();
-  if (s.running || last && last !== s.kind + s.sentence) location.reload();
-  last = s.kind + s.sentence;
+  if (s.running || s.kind + s.sentence !== {{.Seen}}) location.reload();
 }, 300);
 </script>{{end}}</body></html>`))

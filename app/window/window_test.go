@@ -265,7 +265,8 @@ func TestLocalPage(t *testing.T) {
 		t.Fatal(b)
 	}
 	s.state = host.State{Kind: host.Starting, Sentence: "PC2 is starting…"}
-	if b := get("GET", "/").Body.String(); !strings.Contains(b, "PC2 is starting…") || strings.Contains(b, `id="start"`) {
+	// What is shown is what the next look is compared with: a change between the two is seen.
+	if b := get("GET", "/").Body.String(); !strings.Contains(b, `!== "startingPC2 is starting…"`) || !strings.Contains(b, "PC2 is starting…") || strings.Contains(b, `id="start"`) {
 		t.Fatal(b)
 	}
 	s.state = down

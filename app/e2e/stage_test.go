@@ -306,7 +306,9 @@ func (p *program) shown(want int) {
 // focus gives the window the keyboard.
 func (p *program) focus() {
 	p.Helper()
-	p.do("search", "--onlyvisible", "--name", "^PC2$", "windowactivate", "--sync")
+	p.until("the window has the keyboard", func() bool { // it may go between the search and the rest
+		return exec.Command("xdotool", "search", "--onlyvisible", "--name", "^PC2$", "windowactivate", "--sync").Run() == nil
+	})
 }
 
 // closeWindow closes the window as a person does.

@@ -142,6 +142,18 @@ func (s *Server) netAvailable(c *call) error {
 	return c.ok(map[string]any{"success": true, "available": free, "username": name.String()})
 }
 
+func (s *Server) netLookup(c *call) error {
+	name, err := names.Parse(c.PathValue("username"))
+	if err != nil {
+		return err
+	}
+	n, err := s.cfg.Net.Lookup(c.Context(), name)
+	if err != nil {
+		return err
+	}
+	return c.ok(map[string]any{"success": true, "username": n.Name.String(), "nodeId": n.Node.String(), "did": n.Node.DID(), "endpoint": orNull(s.cfg.Net.Address(n.Name)), "seq": n.Seq, "online": n.Online})
+}
+
 func (s *Server) netRegister(c *call) error {
 	name, err := c.username()
 	if err != nil {

@@ -48,6 +48,8 @@ func TestNetworkRoutes(t *testing.T) {
 		t.Error(got)
 	}
 	o.get("/api/boson/check-available/alice").want(503, "service_unavailable")
+	o.get("/api/boson/lookup/alice").want(503, "service_unavailable")
+	o.get("/api/boson/lookup/a_b").want(400, "name_invalid")
 
 	event.Publish(h.bus, connectivity.Changed{State: connectivity.State{Path: connectivity.Relay, Name: "alice", URL: "http://alice.localhost:1", Relay: "127.0.0.1:2"}})
 	if got := page.next("boson.status").object(t)["connectivity"].(map[string]any); got["connected"] != true || got["publicEndpoint"] != "http://alice.localhost:1" {

@@ -105,6 +105,7 @@ func (s *Server) routes() []route {
 		{pattern: "POST /api/boson/register", policy: owner, own: true, serve: s.netRegister},
 		{pattern: "POST /api/boson/validate-username", policy: user, own: true, serve: s.netValidate},
 		{pattern: "GET /api/boson/check-available/{username}", policy: user, own: true, serve: s.netAvailable},
+		{pattern: "GET /api/boson/lookup/{username}", policy: user, own: true, serve: s.netLookup},
 		{pattern: "GET /api/boson/connectivity", policy: user, own: true, serve: s.netConnectivity},
 		{pattern: "POST /api/boson/reconnect", policy: owner, own: true, serve: s.netReconnect},
 

@@ -230,31 +230,6 @@ func (l *Ladder) checkURL(s string, name names.Name) error {
 	return ErrNoSuperNode.Because(fmt.Errorf("address %q", s))
 }
 
-// Available asks the super node whether a name can be had.
-func (l *Ladder) Available(ctx context.Context, name names.Name) (bool, error) {
-	if len(l.super) == 0 {
-		return false, ErrOff
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.current().Gateway+"/api/available?username="+name.String(), nil)
-	if err != nil {
-		return false, err
-	}
-	res, err := l.http.Do(req)
-	if err != nil {
-		return false, ErrNoSuperNode.Because(err)
-	}
-	defer res.Body.Close()
-	var a struct {
-		Available bool `json:"available"`
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a); err != nil || res.StatusCode != http.StatusOK {
-		return false, ErrNoSuperNode.Because(errors.Join(err, fmt.Errorf("status %d", res.StatusCode)))
-	}
-	return a.Available, nil
-}
-
 // target is a super node and the key that this node shows to it.
 type target struct {
 	SuperNode

@@ -6,6 +6,7 @@
 //	server.Serve(preface.Listen(l, preface.Config{}))   // visitors, through any super node
 //	l.State()                                           // also published on the bus as Changed
 //	rec, err := l.Register(ctx, "alice")
+//	n, err := l.Lookup(ctx, "bob")      // who has a name, by its signed claim
 //	c, err := l.Check(ctx)              // does a visitor arrive, and how fast?
 //
 // One super node at a time: the name is claimed there (a signed claim with the

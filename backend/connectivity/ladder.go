@@ -133,6 +133,14 @@ func (l *Ladder) Domain() string {
 	return net.JoinHostPort(l.domain, strconv.Itoa(l.port))
 }
 
+// Address is where the world finds a name; "" if that is not known.
+func (l *Ladder) Address(name names.Name) string {
+	if l.domain == "" || l.scheme == "" {
+		return ""
+	}
+	return l.scheme + "://" + name.String() + "." + l.Domain()
+}
+
 // SuperNodes are the ones of the profile, in their order.
 func (l *Ladder) SuperNodes() []SuperNode {
 	list := make([]SuperNode, len(l.super))

@@ -101,6 +101,12 @@ func TestAway(t *testing.T) {
 	if code, b, _ := do("GET", "/api/boson/status", nil); code != 200 || !bytes.Contains(b, []byte(`"domain":"localhost:`+u.Port()+`"`)) || !bytes.Contains(b, []byte(`"inUse":true`)) {
 		t.Fatal(code, string(b))
 	}
+	if code, b, _ := do("GET", "/api/boson/lookup/alice", nil); code != 200 || !bytes.Contains(b, []byte(`"endpoint":"`+address+`"`)) || !bytes.Contains(b, []byte(`"online":true`)) {
+		t.Fatal(code, string(b))
+	}
+	if code, b, _ := do("GET", "/api/boson/lookup/nobody-here", nil); code != 404 {
+		t.Fatal(code, string(b))
+	}
 	for host, want := range map[string]int{"bob.localhost:" + u.Port(): 404, "127.0.0.1:" + u.Port(): 200} {
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/api/health", nil)
 		res, err := c.Do(req)

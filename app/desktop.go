@@ -278,4 +278,9 @@ func (p *forPage) Browse(url string) error {
 }
 
 func (p *forPage) Busy(d time.Duration) { p.window.Busy(d) }
-func (p *forPage) Window() bool         { return p.window.Is() }
+
+// Window is asked by each page that runs in the window.
+func (p *forPage) Window() bool {
+	p.window.Arrived()
+	return p.window.Is()
+}

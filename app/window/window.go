@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,17 @@ type Window struct {
 	browse  bool   // the browser waits for the node
 	busy    time.Time
 	timer   *time.Timer
+	late    *time.Timer // a page that was sent for does not come
+	going   string      // what was sent for
+	again   int         // how often, since one came
 }
+
+const (
+	// WebKitGTK has taken an address and never loaded what is behind it: about once in
+	// a hundred openings on a busy machine, and the window stayed empty.
+	patience = 15 * time.Second
+	retries  = 3
+)
 
 // view is the webview: Wails, or a test's.
 type view interface {
@@ -90,6 +101,8 @@ func New(cfg Config) *Window {
 	}
 	w.timer = time.AfterFunc(time.Hour, w.unload)
 	w.timer.Stop()
+	w.late = time.AfterFunc(time.Hour, w.loadAgain)
+	w.late.Stop()
 	return w
 }
 
@@ -233,12 +246,46 @@ func (w *Window) take() string {
 	to := w.next
 	w.mu.Unlock()
 	url := w.cfg.Enter(to)
-	if url != "" {
-		w.mu.Lock()
-		w.next = "/"
-		w.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late.Stop()
+	if url == "" {
+		return ""
+	}
+	w.next = "/"
+	if w.view != nil && !strings.HasPrefix(to, "/desktop/") { // those do not say that they came
+		w.going = to
+		w.late.Reset(patience)
 	}
 	return url
+}
+
+// Arrived is told when the node's page runs in the window.
+func (w *Window) Arrived() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late.Stop()
+	w.again = 0
+}
+
+// loadAgain sends once more for a page that did not come.
+func (w *Window) loadAgain() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.over:
+		return
+	default:
+	}
+	if w.state == resting || !w.running || w.again == retries {
+		return
+	}
+	w.again++
+	if w.next == "/" {
+		w.next = w.going
+	}
+	w.log.Warn("window: the page did not come, so it is loaded again", "try", w.again)
+	w.view.Load()
 }
 
 // openBrowser is the way in where there is no window.

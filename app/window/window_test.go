@@ -94,6 +94,47 @@ func (s *stage) want(t *testing.T, told string) {
 	}
 }
 
+// A page that does not come is sent for again, a few times.
+func TestLoadsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil)
+		s.node(up)
+		s.started(s.view, false)
+		s.next = "/files/Photos"
+		for range retries {
+			s.take()
+			time.Sleep(patience + time.Second)
+			s.want(t, "load")
+		}
+		s.take()
+		time.Sleep(time.Hour)
+		s.want(t, "")
+		if got := strings.Join(s.entered, " "); got != strings.TrimSpace(strings.Repeat("/files/Photos ", retries+1)) {
+			t.Fatal(got)
+		}
+		// One that comes ends it, and the count.
+		s.Arrived()
+		s.take()
+		time.Sleep(patience / 2)
+		s.Arrived()
+		time.Sleep(time.Hour)
+		s.want(t, "")
+		s.take()
+		time.Sleep(patience + time.Second)
+		s.want(t, "load")
+		// Not the small pages, which cannot say it; nor a window that rests, or has no node.
+		s.next = "/desktop/about"
+		s.take()
+		time.Sleep(time.Hour)
+		s.want(t, "")
+		s.take()
+		s.Hide()
+		s.unload()
+		time.Sleep(time.Hour)
+		s.want(t, "hide rest")
+	})
+}
+
 func TestRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(nil)

@@ -8,9 +8,10 @@
 #   build/setup.sh wine      what runs the Windows program
 set -euo pipefail
 
-# The NAT lab (backend/lab) is the last four. miniupnpd-nftables is the program
-# alone: the package miniupnpd would start it as a service of this PC.
-want=(chromium nginx-light iproute2 nftables conntrack miniupnpd-nftables)
+# desktop-file-utils judges the entry for start at login. The NAT lab (backend/lab)
+# is the last four. miniupnpd-nftables is the program alone: the package miniupnpd
+# would start it as a service of this PC.
+want=(chromium nginx-light desktop-file-utils iproute2 nftables conntrack miniupnpd-nftables)
 case "${1:-}" in
 bench) want+=(openssh-client openssh-server) ;;
 app) want=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;

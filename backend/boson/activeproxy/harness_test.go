@@ -126,23 +126,30 @@ func clientConfig(t testing.TB, r *relay) ClientConfig {
 
 func startDevice(t testing.TB, cfg ClientConfig) *device {
 	t.Helper()
+	d := runDevice(t, cfg, func(ended <-chan struct{}) { within(ended) })
+	t.Cleanup(d.stop)
+	return d
+}
+
+// runDevice starts a Client; its stop waits for the end as await does.
+func runDevice(t testing.TB, cfg ClientConfig, await func(ended <-chan struct{})) *device {
+	t.Helper()
 	c, err := NewClient(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &device{Client: c, result: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(ended)
 		d.result <- c.Run(ctx)
 	}()
 	d.stop = func() {
 		cancel()
-		within(done)
+		await(ended)
 		c.Close()
 	}
-	t.Cleanup(d.stop)
 	return d
 }
 

@@ -176,25 +176,10 @@ func (w *world) device(change func(*ClientConfig)) *device {
 	return startVirtual(w.t, cfg)
 }
 
+// startVirtual starts a Client in a bubble, whose clock must not run while it ends.
 func startVirtual(t *testing.T, cfg ClientConfig) *device {
 	t.Helper()
-	c, err := NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &device{Client: c, result: make(chan error, 1)}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.result <- c.Run(ctx)
-	}()
-	d.stop = func() {
-		cancel()
-		<-done
-		c.Close()
-	}
-	return d
+	return runDevice(t, cfg, func(ended <-chan struct{}) { <-ended })
 }
 
 // fakeRelay is a scripted relay for a real Client in a bubble.

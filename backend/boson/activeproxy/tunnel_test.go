@@ -101,6 +101,7 @@ func TestHalfClosedVisitor(t *testing.T) {
 	virtual(t, nil, func(t *testing.T, w *world) {
 		r := newReference(t, deviceA())
 		c := r.auth(w.connect())
+		synctest.Wait() // its connection is idle: a visitor that waits for one is heard a byte early
 		v := w.visitor(r)
 		r.accept(c)
 		io.WriteString(v, "question")

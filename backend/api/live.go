@@ -20,6 +20,7 @@ import (
 // live tells open pages what happens: changes of their files, the end of their
 // session. Socket.IO over polling and WebSocket (API specification §13).
 //
+//	live_engine.go  the library's server, and what it must not do
 //	live_door.go    one HTTP request of a connection: who may knock, how much
 //	live_signin.go  whose socket it is
 //	live_peer.go    one connection and its bounded queue
@@ -38,6 +39,8 @@ import (
 //     listener here takes leaf locks only, and nothing is sent under one.
 //   - Disconnect(true) and Close cut off what is still being written. Who is told
 //     why it ends gets the message, then Disconnect(false), and is closed later.
+//   - It tells a WebSocket whose handshake fails that it is over, while the queue
+//     still writes to it: mute.
 //   - A panic of a listener is swallowed, and printed on stderr.
 //   - It refuses a WebSocket whose Origin is foreign, although such a page may come
 //     with a token; and it keeps the first request, with its secrets, as long as
@@ -131,7 +134,7 @@ func (l *live) listen() {
 	l.io = socket.NewServer(nil, o)
 	l.io.Use(l.admit)
 	_ = l.io.On("connection", l.welcome) // these never fail
-	l.engine = engine.NewServer(o)
+	l.engine = newMute(o)
 	// Before Bind, whose own listener lets a client of the older protocol into the
 	// namespace at once: by then the peer must be known.
 	_ = l.engine.On("connection", l.opened)

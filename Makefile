@@ -38,7 +38,7 @@ dev: frontend/node_modules/.package-lock.json ## a node and Vite's dev server wi
 
 ## Check
 
-test: setup ui ## every test: Go, page, browser
+test: setup ui oscheck ## every test: Go, page, browser
 	go vet ./...
 	go test ./...
 	cd frontend && npm run check && npm test
@@ -73,10 +73,14 @@ bench: setup node super ## speed and memory, beside nginx, ssh -R and plain TCP 
 figures: linux ## memory of the desktop program, and how long its window takes; on a machine that does nothing else
 	build/setup.sh desktop
 	ls -l out/PC2 | awk '{printf "desktop  out/PC2 %38.1f MB\n", $$5/1e6}'
-	PC2_FIGURES=20 build/desktop-test.sh -test.run Figures
+	PC2_FIGURES=20 build/desktop-test.sh Figures
 
-lint: frontend/node_modules/.package-lock.json ## gofmt, vet, staticcheck, svelte-check
-	@test -z "$$(gofmt -l app backend frontend)" || { gofmt -d app backend frontend; exit 1; }
+oscheck: ## type-check what is written for macOS and Windows
+	go run ./build/oscheck -os darwin -arch arm64 -tags desktop,production ./app/... ./backend/cmd/...
+	go run ./build/oscheck -os windows -arch amd64 -tags desktop,production ./app/... ./backend/cmd/...
+
+lint: frontend/node_modules/.package-lock.json oscheck ## gofmt, vet (macOS and Windows too), staticcheck, svelte-check
+	@test -z "$$(gofmt -l app backend build frontend)" || { gofmt -d app backend build frontend; exit 1; }
 	go vet ./...
 	go tool -modfile=build/tools/go.mod staticcheck ./...
 	cd frontend && npm run check
@@ -87,7 +91,7 @@ vuln: ## known vulnerabilities (asks the internet)
 screenshots: setup linux ## pictures of every screen, of window, tray and menu into artifacts/
 	build/setup.sh desktop
 	SCREENSHOTS=1 build/browser.sh
-	SCREENSHOTS=1 build/desktop-test.sh -test.run 'Entry|Mouse'
+	SCREENSHOTS=1 build/desktop-test.sh 'Entry|Mouse'
 
 ## Housekeeping
 
@@ -108,4 +112,4 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run ui node super app linux windows dev test desktop wine figures race fuzz lab torture bench lint vuln screenshots setup clean help
+.PHONY: run ui node super app linux windows dev test desktop wine figures oscheck race fuzz lab torture bench lint vuln screenshots setup clean help

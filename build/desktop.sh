@@ -39,7 +39,9 @@ X
   exec 9>"$dir/displayfd.out"
   Xvfb -displayfd 9 -screen 0 1280x800x24 -nolisten tcp >"$dir/xvfb.log" 2>&1 & echo $! >>"$dir/pids"
   exec 9>&-
-  for _ in $(seq 50); do n=$(cat "$dir/displayfd.out"); [ -n "$n" ] && break; sleep .1; done
+  n=
+  for _ in $(seq 600); do read -r n <"$dir/displayfd.out" && break; sleep .1; done
+  [ -n "$n" ] || { echo "Xvfb has no display after a minute" >&2; cat "$dir/xvfb.log" >&2; exit 1; }
   { read -r bus; read -r buspid; } < <(HOME=$dir/home XDG_RUNTIME_DIR=$dir/run XDG_CONFIG_HOME=$dir/config DISPLAY=:$n \
       dbus-daemon --session --fork --print-address=1 --print-pid=1)
   echo "$buspid" >>"$dir/pids"
@@ -51,12 +53,12 @@ X
   . "$dir/env"
   openbox >"$dir/openbox.log" 2>&1 & echo $! >>"$dir/pids"
   xfce4-panel --disable-wm-check >"$dir/panel.log" 2>&1 & echo $! >>"$dir/pids"
-  for _ in $(seq 100); do
+  for _ in $(seq 300); do
     gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus -m org.freedesktop.DBus.NameHasOwner \
       org.kde.StatusNotifierWatcher 2>/dev/null | grep -q true && { echo "desktop :$n up, StatusNotifierWatcher owned"; exit 0; }
     sleep .2
   done
-  echo "no StatusNotifierWatcher after 20 s" >&2; exit 1 ;;
+  echo "no StatusNotifierWatcher after a minute" >&2; cat "$dir/panel.log" >&2; exit 1 ;;
 stop)
   [ -f "$dir/pids" ] || exit 0
   for p in $(tac "$dir/pids"); do kill "$p" 2>/dev/null || true; done

@@ -2,22 +2,30 @@
 # Installs the Debian packages that tests need, or prints how.
 #
 #   build/setup.sh           what make test needs
-#   build/setup.sh bench     also those that only the benchmark compares with
+#   build/setup.sh test app  several of these at once
+#   build/setup.sh bench     what only the benchmark compares with
 #   build/setup.sh app       what the desktop program is built with
 #   build/setup.sh desktop   what its tests need: a desktop of their own
 #   build/setup.sh wine      what runs the Windows program
 set -euo pipefail
 
-# desktop-file-utils judges the entry for start at login. The NAT lab (backend/lab)
-# is the last four. miniupnpd-nftables is the program alone: the package miniupnpd
-# would start it as a service of this PC.
-want=(chromium nginx-light desktop-file-utils iproute2 nftables conntrack miniupnpd-nftables)
-case "${1:-}" in
-bench) want+=(openssh-client openssh-server) ;;
-app) want=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
-wine) want=(wine wine64 gcc-mingw-w64-x86-64-win32) ;;
-desktop) want=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst) ;;
-esac
+want=()
+for set in "${@:-test}"; do
+  case $set in
+  # desktop-file-utils judges the entry for start at login. The NAT lab (backend/lab)
+  # is the last four. miniupnpd-nftables is the program alone: the package miniupnpd
+  # would start it as a service of this PC.
+  test) want+=(chromium nginx-light desktop-file-utils iproute2 nftables conntrack miniupnpd-nftables) ;;
+  bench) want+=(openssh-client openssh-server) ;;
+  app) want+=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
+  wine) want+=(wine wine64 gcc-mingw-w64-x86-64-win32) ;;
+  desktop) want+=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst procps) ;;
+  *)
+    echo "No set of packages is called $set." >&2
+    exit 2
+    ;;
+  esac
+done
 need=()
 for p in "${want[@]}"; do
   dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || need+=("$p")
@@ -30,8 +38,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+apt-get update -qq -o Acquire::Retries=3
+RUNLEVEL=1 apt-get install -y -qq -o Acquire::Retries=3 --no-install-recommends "${need[@]}" >/dev/null
 # The benchmark starts an sshd of its own; the one of the system is nobody's wish here.
 if [[ " ${need[*]} " == *" openssh-server "* ]] && [ -d /run/systemd/system ]; then
   systemctl disable --quiet --now ssh.service ssh.socket 2>/dev/null || true

@@ -15,4 +15,4 @@ fi
 # Go needs a function that Debian's wine does not have yet; never shipped.
 shim=$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll
 [ -f "$shim" ] || x86_64-w64-mingw32-gcc -shared -O2 -s -o "$shim" build/windows/wine-bcryptprimitives.c -ladvapi32
-PC2_WINDOWS_APP=$PWD/out/PC2-amd64.exe build/desktop-test.sh -test.run WindowsProgram "$@"
+PC2_WINDOWS_APP=$PWD/out/PC2-amd64.exe build/desktop-test.sh WindowsProgram

@@ -6,6 +6,9 @@
 //	PC2_APP      the program
 //	PC2_DESKTOP  the folder of build/desktop.sh, whose env has been read
 //	PC2_PICTURES where pictures go; may be empty
+//	PC2_EVIDENCE where the screen of a failed story goes; may be empty
+//
+// A story that fails is told once more on a new desktop (build/desktop-test.sh).
 //
 // Nothing is clicked that a person could not click: the menu over D-Bus, as
 // panels do it, and the window by keyboard and mouse.

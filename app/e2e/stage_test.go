@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (s *stage) until(what string, look func() bool) {
 		}
 		if time.Now().After(end) {
 			if s.running != nil {
-				s.picture("failed-" + s.Name())
+				s.keep(os.Getenv("PC2_EVIDENCE"), s.Name())
 				s.Logf("log:\n%s", tail(s.running.log()))
 			}
 			s.Fatalf("waited %v: %s", patience, what)
@@ -84,9 +85,14 @@ func (s *stage) opens() []string {
 }
 
 // picture keeps what is on the screen, when that is wanted.
-func (s *stage) picture(name string) {
-	dir := os.Getenv("PC2_PICTURES")
+func (s *stage) picture(name string) { s.keep(os.Getenv("PC2_PICTURES"), name) }
+
+func (s *stage) keep(dir, name string) {
 	if dir == "" {
+		return
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		s.Log("no picture:", err)
 		return
 	}
 	if out, err := exec.Command("import", "-window", "root", filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+".png")).CombinedOutput(); err != nil {
@@ -306,8 +312,10 @@ func (p *program) shown(want int) {
 // focus gives the window the keyboard.
 func (p *program) focus() {
 	p.Helper()
-	p.until("the window has the keyboard", func() bool { // it may go between the search and the rest
-		return exec.Command("xdotool", "search", "--onlyvisible", "--name", "^PC2$", "windowactivate", "--sync").Run() == nil
+	p.until("the window has the keyboard", func() bool { // it may go between the search and the rest, which then waits for ever
+		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		defer stop()
+		return exec.CommandContext(ctx, "xdotool", "search", "--onlyvisible", "--name", "^PC2$", "windowactivate", "--sync").Run() == nil
 	})
 }
 

@@ -264,11 +264,11 @@ func (l *link) unwatch() {
 // quiet is for how long packets have been waited for in vain. It does not count
 // the time when nobody would have read them: a slow visitor is no dead link.
 func (l *link) quiet() time.Duration {
-	reading := l.reading.Load()
-	if reading == 0 {
-		return 0
+	waited := l.waited.Load()
+	if reading := l.reading.Load(); reading != 0 {
+		waited += l.now() - reading
 	}
-	return time.Duration(l.waited.Load() + l.now() - reading)
+	return time.Duration(waited)
 }
 
 // stuck says whether somebody is writing. The caller posts something next: what

@@ -73,7 +73,7 @@ bench: setup node super ## speed and memory, beside nginx, ssh -R and plain TCP 
 figures: linux ## memory of the desktop program, and how long its window takes; on a machine that does nothing else
 	build/setup.sh desktop
 	ls -l out/PC2 | awk '{printf "desktop  out/PC2 %38.1f MB\n", $$5/1e6}'
-	PC2_FIGURES=20 build/desktop-test.sh Figures
+	PC2_FIGURES=20 LIMIT=900 build/desktop-test.sh Figures
 
 oscheck: ## type-check what is written for macOS and Windows
 	go run ./build/oscheck -os darwin -arch arm64 -tags desktop,production ./app/... ./backend/cmd/...

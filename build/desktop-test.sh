@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Plays the stories of app/e2e with out/PC2, each for itself, on a private desktop,
 # which it starts and ends. The argument is a pattern of their names, as go test -run has it.
-# SCREENSHOTS=1 keeps pictures in artifacts/desktop.
+# SCREENSHOTS=1 keeps pictures in artifacts/desktop; LIMIT is the longest that one
+# story may take, in seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
+limit=${LIMIT:-300}
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/pc2-desktop-XXXXXX")
 trap 'build/desktop.sh stop "$tmp/desk"; rm -rf "$tmp"' EXIT
@@ -37,7 +39,7 @@ play() {
   for story; do
     if (
       . "$tmp/desk/env" && cd app/e2e &&
-        TMPDIR=$tmp timeout -k 10 310 "$tmp/e2e.test" -test.v -test.timeout 5m -test.run "^$story\$" 2>&1
+        TMPDIR=$tmp timeout -k 10 $((limit + 10)) "$tmp/e2e.test" -test.v -test.timeout ${limit}s -test.run "^$story\$" 2>&1
     ) | tee "$tmp/$story.log"; then
       if grep -q "^--- SKIP: $story " "$tmp/$story.log"; then
         skipped=$((skipped + 1))

@@ -31,6 +31,10 @@ func (w *Window) local() http.Handler {
 	m.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 		rw.Header().Set("Cache-Control", "no-store")
+		if direct && r.URL.Path == "/" { // run loads what belongs here
+			_, _ = rw.Write([]byte(emptyPage))
+			return
+		}
 		url := w.take()
 		s := w.cfg.State()
 		var b strings.Builder
@@ -53,6 +57,8 @@ func detail(err error) string {
 	}
 	return err.Error()
 }
+
+const emptyPage = `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>PC2</title><style>body{background:light-dark(#f6f8f8,#101314)}</style>`
 
 // A 302 from wails:// is not followed by WebKitGTK; a script is.
 var localPage = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>PC2</title>

@@ -7,6 +7,7 @@ package window
 #cgo !webkit2_41 pkg-config: webkit2gtk-4.0
 #cgo webkit2_41 pkg-config: webkit2gtk-4.1
 #include <malloc.h>
+#include <stdlib.h>
 #include <webkit2/webkit2.h>
 
 static void find(GtkWidget *w, gpointer out) {
@@ -34,15 +35,16 @@ static gboolean rest(gpointer unused) {
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean load(gpointer unused) {
+static gboolean load(gpointer uri) {
 	WebKitWebView *v = view();
-	if (v) webkit_web_view_load_uri(v, "wails://wails/");
+	if (v) webkit_web_view_load_uri(v, uri);
+	g_free(uri);
 	return G_SOURCE_REMOVE;
 }
 
 // A page that died comes back, after a second: one that dies at once must not spin.
 static void died(WebKitWebView *v, WebKitWebProcessTerminationReason why, gpointer unused) {
-	if (why != WEBKIT_WEB_PROCESS_TERMINATED_BY_API) g_timeout_add(1000, load, NULL);
+	if (why != WEBKIT_WEB_PROCESS_TERMINATED_BY_API) g_timeout_add(1000, load, g_strdup("wails://wails/local"));
 }
 
 static gboolean watch(gpointer unused) {
@@ -56,12 +58,19 @@ static gboolean watch(gpointer unused) {
 
 // GTK belongs to the main thread; these may be called from any.
 static void rest_soon(void) { g_idle_add(rest, NULL); }
-static void load_soon(void) { g_idle_add(load, NULL); }
+static void load_soon(const char *uri) { g_idle_add(load, g_strdup(uri)); }
 static void watch_soon(void) { g_idle_add(watch, NULL); }
 */
 import "C"
 
-import "context"
+import (
+	"context"
+	"unsafe"
+)
+
+// direct: Wails's own first page is empty here, and the node's is loaded at once. A
+// page that goes on to another origin costs a second web process.
+const direct = true
 
 // restPage ends the closed window's web process; the next load starts a new one.
 // An empty page gives nothing back on WebKitGTK. Wails keeps its webview to
@@ -69,7 +78,15 @@ import "context"
 // runs, so loadPage is a real load.
 func restPage(context.Context) { C.rest_soon() }
 
-func loadPage(context.Context) { C.load_soon() }
+// loadPage goes to url, or "" to the local page.
+func loadPage(_ context.Context, url string) {
+	if url == "" {
+		url = "wails://wails/local"
+	}
+	c := C.CString(url)
+	defer C.free(unsafe.Pointer(c))
+	C.load_soon(c)
+}
 
 // guard has a page loaded again whose process died.
 func guard() { C.watch_soon() }

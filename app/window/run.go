@@ -3,6 +3,7 @@ package window
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/wailsapp/wails/v2"
 	"github.com/wailsapp/wails/v2/pkg/options"
@@ -45,8 +46,14 @@ func (w *Window) run(hidden bool) (err error) {
 		Mac:           &mac.Options{OnUrlOpen: w.cfg.Opened},
 		Windows:       &windows.Options{Theme: windows.SystemDefault},
 		OnBeforeClose: w.closing,
-		OnStartup:     func(ctx context.Context) { w.started(webview{ctx}, hidden) },
-		OnDomReady:    func(ctx context.Context) { guard() },
+		OnStartup: func(ctx context.Context) {
+			v := &webview{ctx: ctx, take: w.take}
+			w.started(v, hidden)
+			if direct && !hidden {
+				v.Load()
+			}
+		},
+		OnDomReady: func(ctx context.Context) { guard() },
 		OnShutdown: func(context.Context) {
 			close(w.over)
 			w.cfg.Down()
@@ -55,15 +62,32 @@ func (w *Window) run(hidden bool) (err error) {
 }
 
 // webview is the view that Wails runs.
-type webview struct{ ctx context.Context }
+type webview struct {
+	ctx  context.Context
+	take func() string // where to go, once for each load
+	soon atomic.Bool   // a load is about to ask for that
+}
 
-func (v webview) Show() {
+func (v *webview) Show() {
 	runtime.Show(v.ctx)
 	runtime.WindowShow(v.ctx)
 	runtime.WindowUnminimise(v.ctx)
 }
 
-func (v webview) Hide() { runtime.WindowHide(v.ctx) }
-func (v webview) Load() { loadPage(v.ctx) }
-func (v webview) Rest() { restPage(v.ctx) }
-func (v webview) Quit() { runtime.Quit(v.ctx) }
+// Load does not wait: take needs what the callers hold.
+func (v *webview) Load() {
+	if !direct {
+		loadPage(v.ctx, "") // the local page takes
+		return
+	}
+	if v.soon.CompareAndSwap(false, true) {
+		go func() {
+			v.soon.Store(false)
+			loadPage(v.ctx, v.take())
+		}()
+	}
+}
+
+func (v *webview) Hide() { runtime.WindowHide(v.ctx) }
+func (v *webview) Rest() { restPage(v.ctx) }
+func (v *webview) Quit() { runtime.Quit(v.ctx) }

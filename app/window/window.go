@@ -65,7 +65,7 @@ const (
 type view interface {
 	Show()
 	Hide()
-	Load() // the local page, which goes on to the node's
+	Load() // the node's page, or the local one while there is none
 	Rest() // gives the page's memory back
 	Quit()
 }

@@ -13,7 +13,6 @@ import (
 	"pc2/backend/auth"
 	"pc2/backend/connectivity"
 	"pc2/backend/event"
-	"pc2/backend/files"
 	"pc2/backend/wallet"
 )
 
@@ -55,10 +54,9 @@ type live struct {
 	io     *socket.Server
 	engine engine.Server
 
-	changes *event.Sub[files.Changed]
-	ends    *event.Sub[auth.SessionEnded]
-	asks    *event.Sub[auth.PairRequested]
-	reach   *event.Sub[connectivity.Changed]
+	ends  *event.Sub[auth.SessionEnded]
+	asks  *event.Sub[auth.PairRequested]
+	reach *event.Sub[connectivity.Changed]
 
 	doors     *gates        // places for strangers of one network
 	strangers chan struct{} // and for all of them
@@ -104,9 +102,8 @@ const (
 func newLive(s *Server) (*live, error) {
 	l := &live{
 		s: s, log: s.cfg.Log.With("part", "live"), times: s.cfg.live,
-		// From now on, not from run on: a change between the two would be missed by a
-		// page that has connected already. The queue takes a batch of commits.
-		changes:   event.Subscribe[files.Changed](s.cfg.Bus, 4096),
+		// From now on, not from run on: what happens between the two would be missed by
+		// a page that has connected already.
 		ends:      event.Subscribe[auth.SessionEnded](s.cfg.Bus, 1024),
 		asks:      event.Subscribe[auth.PairRequested](s.cfg.Bus, 64),
 		reach:     event.Subscribe[connectivity.Changed](s.cfg.Bus, 64),
@@ -143,7 +140,7 @@ func (l *live) listen() {
 
 // run carries events to the sockets until ctx ends, and then ends them.
 func (l *live) run(ctx context.Context) error {
-	h := newHub(uint64(time.Now().UnixMilli()), l.times)
+	h := newHub(l.s.cfg.Bus, uint64(time.Now().UnixMilli()), l.times)
 	beat := time.NewTicker(l.times.beat)
 	defer beat.Stop()
 	soon, due := time.NewTimer(time.Hour), time.Time{}
@@ -151,7 +148,7 @@ func (l *live) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case c := <-l.changes.C():
+		case c := <-h.heard():
 			h.changed(c, time.Now())
 		case e := <-l.ends.C():
 			h.end(e, time.Now())
@@ -164,8 +161,9 @@ func (l *live) run(ctx context.Context) error {
 		case <-soon.C:
 		case <-beat.C:
 			h.heartbeat(time.Now())
+			h.rest(time.Now())
 		}
-		if n := l.changes.Lost(); n > 0 {
+		if n := h.missed(); n > 0 {
 			l.log.Warn("changes came faster than they could be told; every page reads again", "lost", n)
 			h.lost(time.Now())
 		}
@@ -224,7 +222,7 @@ func (l *live) close(h *hub) {
 	l.deliver(h)
 	h.farewell(time.Second)
 	l.io.Close(nil)
-	l.changes.Close()
+	h.deaf()
 	l.ends.Close()
 	l.asks.Close()
 	l.reach.Close()

@@ -119,8 +119,9 @@ func TestLiveLost(t *testing.T) {
 	l := o.line(t, nil)
 	member := h.member(o, auth.Member).line(t, nil)
 	resume := make(chan struct{})
-	h.api.live.post(func(*hub) { <-resume })
-	for range cap(h.api.live.changes.C()) + 10 {
+	queue := make(chan int, 1)
+	h.api.live.post(func(h *hub) { queue <- cap(h.heard()); <-resume })
+	for range <-queue + 10 {
 		event.Publish(h.bus, files.Changed{Owner: o.key.address(), Op: files.Updated, Origin: "tab"})
 	}
 	before := l.count("cache.updated")
@@ -132,6 +133,42 @@ func TestLiveLost(t *testing.T) {
 	// Of what was told before, nothing counts as complete.
 	first := l.next("item.updated").object(t)["event_id"]
 	o.line(t, map[string]any{"last_event_id": first}).next("cache.updated")
+}
+
+// While nobody has been there for long, changes wake nobody; who comes back then
+// reads again, and hears what follows.
+func TestLiveNobody(t *testing.T) {
+	t.Parallel()
+	h := start(t, hasty(func(l *liveTimes) { l.beat, l.remember = 20*time.Millisecond, 20*time.Millisecond }))
+	o := h.owner()
+	listens := func() bool {
+		heard := make(chan bool)
+		h.api.live.post(func(h *hub) { heard <- h.heard() != nil })
+		return <-heard
+	}
+	if listens() {
+		t.Error("it listens for nobody")
+	}
+	for _, name := range []string{"a", "b"} {
+		l := o.line(t, nil)
+		o.post("/mkdir", map[string]any{"path": "~/Documents/" + name}).want(200)
+		id := l.next("item.added").object(t)["event_id"]
+		if !listens() {
+			t.Error("it listens no more")
+		}
+		l.conn.Close()
+		eventually(t, "rest", func() bool { return !listens() })
+		o.post("/mkdir", map[string]any{"path": "~/Documents/unheard " + name}).want(200)
+		l = o.line(t, map[string]any{"last_event_id": id})
+		if e := l.next("cache.updated", "item.added"); e.name != "cache.updated" {
+			t.Error(&l.diary)
+		}
+		o.post("/mkdir", map[string]any{"path": "~/Documents/heard " + name}).want(200)
+		if got := l.next("item.added").object(t)["name"]; got != "heard "+name {
+			t.Error(got)
+		}
+		l.conn.Close()
+	}
 }
 
 // 5000 changes, while one page does not read: the others get all, in order, and

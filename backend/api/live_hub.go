@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pc2/backend/auth"
+	"pc2/backend/event"
 	"pc2/backend/files"
 	"pc2/backend/wallet"
 )
@@ -13,6 +14,8 @@ import (
 // hub is who is there and what they were told. It belongs to one goroutine.
 type hub struct {
 	times    liveTimes
+	bus      *event.Bus
+	changes  *event.Sub[files.Changed]     // nil while nobody is there to be told
 	base     uint64                        // event ids of this start are above it
 	rooms    map[wallet.Address]*room      // one for each user
 	sessions map[string]map[*peer]struct{} // by session id
@@ -50,8 +53,8 @@ type told struct {
 	frame
 }
 
-func newHub(startedMs uint64, t liveTimes) *hub {
-	return &hub{times: t, base: startedMs * 1000, rooms: map[wallet.Address]*room{}, sessions: map[string]map[*peer]struct{}{}}
+func newHub(b *event.Bus, startedMs uint64, t liveTimes) *hub {
+	return &hub{times: t, bus: b, base: startedMs * 1000, rooms: map[wallet.Address]*room{}, sessions: map[string]map[*peer]struct{}{}}
 }
 
 func (h *hub) room(w wallet.Address) *room {
@@ -63,17 +66,73 @@ func (h *hub) room(w wallet.Address) *room {
 	return r
 }
 
+// listen begins to hear of changes, for the first page that comes. Each change
+// wakes the hub's goroutine, which a file that is written while nobody looks would
+// have to wait for. What happened before is known to nobody here.
+func (h *hub) listen() {
+	if h.changes != nil {
+		return
+	}
+	h.changes = event.Subscribe[files.Changed](h.bus, 4096) // takes a batch of commits
+	for _, r := range h.rooms {
+		r.unknown()
+	}
+}
+
+// rest ends that once everybody has been gone for so long that nobody could ask
+// what they missed.
+func (h *hub) rest(now time.Time) {
+	for _, r := range h.rooms {
+		if !r.over(now.Add(-h.times.remember)) {
+			return
+		}
+	}
+	h.deaf()
+}
+
+func (h *hub) deaf() {
+	if h.changes != nil {
+		h.changes.Close()
+		h.changes = nil
+	}
+}
+
+func (h *hub) heard() <-chan files.Changed {
+	if h.changes == nil {
+		return nil
+	}
+	return h.changes.C()
+}
+
+// missed is how many changes came faster than they were heard.
+func (h *hub) missed() int64 {
+	if h.changes == nil {
+		return 0
+	}
+	return h.changes.Lost()
+}
+
+// over says whether the last page left before that time, or none was ever here.
+func (r *room) over(before time.Time) bool { return len(r.peers) == 0 && r.left.Before(before) }
+
+// unknown leaves a mark for changes that cannot be told one by one: an id that
+// nobody has, so that no older one counts as complete.
+func (r *room) unknown() {
+	r.last++
+	r.recent, r.floor = nil, r.last
+}
+
 // changed tells the owner's pages of a change.
 func (h *hub) changed(c files.Changed, now time.Time) {
 	if itemEvents[c.Op] == "" {
 		return
 	}
 	r := h.room(c.Owner)
-	r.last++
-	if len(r.peers) == 0 && now.Sub(r.left) > h.times.remember {
-		r.recent, r.floor = nil, r.last // nobody is left who could ask for it
+	if r.over(now.Add(-h.times.remember)) {
+		r.unknown()
 		return
 	}
+	r.last++
 	f := itemFrame(c, r.last)
 	r.recent = append(r.recent, told{r.last, now, f})
 	r.forget(now.Add(-h.times.remember))
@@ -141,8 +200,7 @@ func (h *hub) tell(now time.Time) {
 // knows whose they were.
 func (h *hub) lost(now time.Time) {
 	for _, r := range h.rooms {
-		r.last++ // an id that nobody has, so that no older one counts as complete
-		r.recent, r.floor = nil, r.last
+		r.unknown()
 		h.mark(r, now.UnixMilli(), "", now)
 		r.origin = ""
 	}
@@ -159,6 +217,7 @@ func (h *hub) join(p *peer, lastEvent *uint64, now time.Time) {
 		p.end(h.gone[i].Reason)
 		return
 	}
+	h.listen()
 	r := h.room(p.who.User.Wallet)
 	r.forget(now.Add(-h.times.remember))
 	r.peers[p] = struct{}{}

@@ -11,13 +11,14 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"pc2/backend/auth"
+	"pc2/backend/event"
 	"pc2/backend/files"
 	"pc2/backend/wallet"
 )
 
 // What a room remembers, for how long, and what it admits not to know.
 func TestLiveMemory(t *testing.T) {
-	h := newHub(1_700_000_000_000, usualTimes())
+	h := newHub(event.New(), 1_700_000_000_000, usualTimes())
 	w, err := wallet.Parse("0x00000000000000000000000000000000000000aa")
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ type Config struct {
 	Path    string       // file; its folder must exist
 	Readers int          // read connections, default 4
 	Schema  fs.FS        // goose migrations; default: the node's
+	Pages   int          // written between two checkpoints, default 1600
 	Spare   bool         // keep room for Free on a full disk, in the file Path-spare
 	Log     *slog.Logger // default: discard
 }
@@ -40,6 +41,7 @@ type DB struct {
 	log    *slog.Logger
 	write  *sql.DB   // one connection
 	conn   *sql.Conn // that connection, used by the writer alone
+	aside  *sql.DB   // one connection, for checkpoints
 	read   *sql.DB
 	stmts  sync.Map // query -> *sql.Stmt on read
 	jobs   chan *job
@@ -47,6 +49,7 @@ type DB struct {
 	closed chan struct{} // closed by Close: no new jobs
 	done   chan struct{} // closed after the last round
 	close  sync.Once
+	tasks  sync.WaitGroup // checkpoints; only who has the turn adds one
 
 	version atomic.Uint64
 
@@ -63,6 +66,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Readers <= 0 {
 		cfg.Readers = 4
 	}
+	if cfg.Pages <= 0 {
+		cfg.Pages = checkpointAt
+	}
 	// Created by us with 0600: SQLite gives its -wal and -shm the mode of the file.
 	f, err := os.OpenFile(cfg.Path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -78,14 +84,13 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.closePools()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db.turn <- &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare", wanted: cfg.Spare}}
+	db.turn <- &writer{DB: db, prepared: &prepared{db.conn, map[string]*sql.Stmt{}}, spare: spare{path: cfg.Path + "-spare", wanted: cfg.Spare}, beside: beside{every: cfg.Pages}}
 	return db, nil
 }
 
 func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
 	// temp_store: the journals of savepoints would else become files in /tmp, one a commit.
-	// wal_autocheckpoint: 8 MiB, twice the default, since the writer waits for each checkpoint.
-	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)", "temp_store(memory)", "wal_autocheckpoint(2000)"}
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "cache_size(-4096)", "temp_store(memory)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointBy)}
 	if empty {
 		// It has to come before journal_mode, else it is silently off. Later it would
 		// be a write, and opening changes no byte of a database that is up to date.
@@ -110,6 +115,9 @@ func (db *DB) open(ctx context.Context, cfg Config, empty bool) (err error) {
 		return fmt.Errorf("auto_vacuum=%d journal_mode=%s synchronous=%d, want 2, wal, 2", vacuum, journal, sync)
 	}
 	if err := db.migrate(ctx, cfg.Schema); err != nil {
+		return err
+	}
+	if db.aside, err = pool(cfg.Path, 1, "synchronous(full)"); err != nil {
 		return err
 	}
 	db.read, err = pool(cfg.Path, cfg.Readers, "query_only(1)", "cache_size(-2048)")
@@ -176,6 +184,7 @@ func (db *DB) Close() error {
 			w.round()
 		}
 		close(db.done)
+		db.tasks.Wait()
 		w.prepared.close()
 		err = db.closePools()
 	})
@@ -184,8 +193,10 @@ func (db *DB) Close() error {
 
 func (db *DB) closePools() error {
 	var errs []error
-	if db.read != nil {
-		errs = append(errs, db.read.Close())
+	for _, p := range []*sql.DB{db.read, db.aside} {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
 	}
 	if db.conn != nil {
 		db.conn.Close() // reports ErrConnDone when the pool's Close has been here

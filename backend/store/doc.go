@@ -35,6 +35,10 @@
 // Free is Write for a job that frees space. It works on a full disk too, if
 // Config.Spare had a file kept beside the database whose room it then gets.
 //
+// What the WAL holds is moved into the database file beside the writer, each 1600
+// pages. It then begins anew, so that it stays at about 8 MiB; it grows while somebody
+// reads one snapshot for long. Close waits for a checkpoint that runs.
+//
 // # Reading
 //
 // Query and QueryRow use a pool of read connections; WAL lets them read beside

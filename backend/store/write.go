@@ -84,8 +84,9 @@ func (db *DB) submit(ctx context.Context, j *job) error {
 type writer struct {
 	*DB
 	*prepared
-	spare spare
-	last  int // jobs in the batch before
+	spare  spare
+	beside beside
+	last   int // jobs in the batch before
 }
 
 // prepared are the writer's statements: parsing one costs more than most of
@@ -141,6 +142,7 @@ func (w *writer) round() {
 		close(j.done)
 	}
 	w.spare.hold()
+	w.checkpointSoon()
 }
 
 // gather takes the jobs that wait, at most maxBatch. Whoever was answered together

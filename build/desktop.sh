@@ -1,7 +1,7 @@
 #!/bin/bash
 # A private X desktop with a real StatusNotifier host, for tray tests.
 #   build/desktop.sh start DIR   Xvfb + D-Bus session + openbox + xfce4-panel; writes DIR/env
-#   build/desktop.sh stop DIR    ends only what start started (pids in DIR/pids)
+#   build/desktop.sh stop DIR    ends only what start started (pids in DIR/pids, or DIR/home as their home)
 # Debian: xvfb dbus openbox xfce4-panel xfconf xdotool imagemagick adwaita-icon-theme
 #         fonts-dejavu-core libglib2.0-bin
 # Afterwards: `. DIR/env` in a shell of its own, and run the program; `import -window root shot.png` for a picture.
@@ -37,7 +37,7 @@ start)
 </channel>
 X
   exec 9>"$dir/displayfd.out"
-  Xvfb -displayfd 9 -screen 0 1280x800x24 -nolisten tcp >"$dir/xvfb.log" 2>&1 & echo $! >>"$dir/pids"
+  HOME=$dir/home Xvfb -displayfd 9 -screen 0 1280x800x24 -nolisten tcp >"$dir/xvfb.log" 2>&1 & echo $! >>"$dir/pids"
   exec 9>&-
   n=
   for _ in $(seq 600); do read -r n <"$dir/displayfd.out" && break; sleep .1; done
@@ -62,5 +62,12 @@ X
 stop)
   [ -f "$dir/pids" ] || exit 0
   for p in $(tac "$dir/pids"); do kill "$p" 2>/dev/null || true; done
+  # All of it has the desktop's own home, what bus and panel started too, and may still write there.
+  for n in $(seq 100); do
+    left=$(grep -lszx "HOME=$dir/home" /proc/[0-9]*/environ | cut -d/ -f3)
+    [ -z "$left" ] && break
+    [ "$n" -eq 30 ] && { kill -9 $left 2>/dev/null || true; }
+    sleep .1
+  done
   rm -f "$dir/pids" ;;
 esac

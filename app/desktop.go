@@ -37,9 +37,10 @@ type desktop struct {
 	auto      *autostart.Autostart
 	clipboard *system.Clipboard
 
-	seen      bool      // somebody sees the tray
-	told      sync.Once // that the program goes on without its window
-	down      func()    // ends host and tray
+	life      context.Context // of the program; ends what waits for a click
+	seen      bool            // somebody sees the tray
+	told      sync.Once       // that the program goes on without its window
+	down      func()          // ends host and tray
 	mu        sync.Mutex
 	started   bool  // the node has answered once
 	fatal     error // why nothing could be shown
@@ -73,6 +74,7 @@ func newDesktop(f flags, cfg node.Config, one *instance.Instance) *desktop {
 func (d *desktop) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	d.life = ctx
 	var parts sync.WaitGroup
 	stopTray := func() {}
 	// The node first: without its connection to the bus the tray's end would take others' along.
@@ -177,11 +179,13 @@ func (d *desktop) closed() {
 	d.told.Do(func() { d.notify("PC2 goes on", "Your PC2 stays reachable. It is in the tray.") })
 }
 
-// notify does not wait: what shows notifications may hang.
-func (d *desktop) notify(title, text string) {
+func (d *desktop) notify(title, text string) { d.tell(system.Notice{Title: title, Text: text}) }
+
+// tell does not wait: what shows notifications may hang.
+func (d *desktop) tell(n system.Notice) {
 	go func() {
-		if err := system.Notify(title, text); err != nil {
-			d.log.Info("no notification could be shown", "title", title, "err", err)
+		if err := system.Notify(d.life, n); err != nil {
+			d.log.Info("no notification could be shown", "title", n.Title, "err", err)
 		}
 	}()
 }

@@ -72,28 +72,34 @@ func TestKilled(t *testing.T) {
 	p.leaves()
 }
 
-// A session bus with nothing on it that shows a tray.
-func TestNoWatcher(t *testing.T) {
-	s := newStage(t)
-	bus := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=1")
+// bus is a session bus of this story's own.
+func (s *stage) bus(how string) {
+	s.Helper()
+	bus := exec.Command("dbus-daemon", how, "--nofork", "--print-address=1")
 	out, err := bus.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	if err := bus.Start(); err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	t.Cleanup(func() {
+	s.Cleanup(func() {
 		_ = bus.Process.Kill()
 		_ = bus.Wait() // killed
 	})
 	line := make([]byte, 512)
 	n, err := out.Read(line)
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(string(line[:n])))
+	s.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(string(line[:n])))
 	s.set("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+}
+
+// A session bus with nothing on it that shows a tray.
+func TestNoWatcher(t *testing.T) {
+	s := newStage(t)
+	s.bus("--session")
 	p := s.begin("--hidden")
 	s.until("the ready file", func() bool {
 		if p.isReady() && !p.onBus() {

@@ -56,6 +56,16 @@ func newStage(t *testing.T) *stage {
 // set changes the environment of what is started from now on.
 func (s *stage) set(name, value string) { s.env = append(s.env, name+"="+value) }
 
+// lookup is what a started program would find.
+func (s *stage) lookup(name string) (value string) {
+	for _, e := range s.env { // the last one counts
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
 // until waits until look finds something.
 func (s *stage) until(what string, look func() bool) {
 	s.Helper()

@@ -11,6 +11,7 @@ import (
 	"pc2/backend/auth"
 	"pc2/backend/connectivity"
 	"pc2/backend/event"
+	"pc2/backend/fault"
 	"pc2/backend/node"
 )
 
@@ -129,7 +130,7 @@ func (h *Host) Run(ctx context.Context) error {
 		switch {
 		case err != nil:
 			h.log.Error("the node has ended", "err", err)
-			h.set(State{Kind: Trouble, Sentence: "PC2 could not run: " + firstLine(err), Err: err}, nil)
+			h.set(State{Kind: Trouble, Sentence: "PC2 could not run. " + plainly(err), Err: err}, nil)
 		case ctx.Err() != nil || asked: // perhaps to be started again at once
 			h.set(stopped(), nil)
 		default:
@@ -219,8 +220,11 @@ func (h *Host) set(s State, n *node.Node) {
 	}
 }
 
-// firstLine is what fits a tooltip; the whole error is in the log.
-func firstLine(err error) string {
+// plainly is what fits a tooltip and a notification; the whole error is in the log.
+func plainly(err error) string {
+	if f := fault.As(err); f != nil {
+		return f.Msg
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }

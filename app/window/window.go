@@ -177,6 +177,9 @@ func (w *Window) Busy(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = time.Now().Add(d)
+	if d == 0 && w.state == closed && w.timer.Stop() { // it waits for the end of a wish that is over
+		w.timer.Reset(w.cfg.Rest)
+	}
 }
 
 // unload takes a closed window's page away, unless that asked to stay.
@@ -215,6 +218,13 @@ func (w *Window) Changed(s host.State) {
 	if w.view != nil && w.state != resting && !w.running {
 		w.view.Load()
 	}
+}
+
+// Seen says whether the window is open.
+func (w *Window) Seen() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.view != nil && w.state == open
 }
 
 // Is says whether there is a window, or the browser in its place.

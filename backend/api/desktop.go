@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -24,6 +25,11 @@ type Desktop interface {
 	Busy(time.Duration)
 	// Window says whether there is a window at all, or the system's browser in its place.
 	Window() bool
+	// Save puts what write writes into the folder for downloads, under a name like
+	// the given one that is free. Nothing is left when it fails or ctx ends.
+	Save(ctx context.Context, name string, write func(io.Writer) error) (Saved, error)
+	// Reveal shows one of those files where it is.
+	Reveal(name string) error
 }
 
 var (

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"pc2/backend/auth"
+	"pc2/backend/fault"
 )
 
 // program is the program around the node.
@@ -18,6 +22,8 @@ type program struct {
 	opened chan string
 	broken bool
 	busy   chan time.Duration
+	saved  chan string
+	slow   time.Duration // each write of a file
 }
 
 func (p *program) Browse(url string) error {
@@ -30,8 +36,22 @@ func (p *program) Browse(url string) error {
 func (p *program) Busy(d time.Duration) { p.busy <- d }
 func (p *program) Window() bool         { return true }
 
+func (p *program) Save(ctx context.Context, name string, write func(io.Writer) error) (Saved, error) {
+	if p.broken {
+		return Saved{}, fault.New(fault.Full, "disk_of_downloads_full", "No room.")
+	}
+	var b bytes.Buffer
+	if err := write(&slow{ctx, &b, p.slow}); err != nil {
+		return Saved{}, err
+	}
+	p.saved <- name + ":" + b.String()
+	return Saved{Name: name, Folder: "Downloads"}, nil
+}
+
+func (p *program) Reveal(name string) error { p.opened <- name; return nil }
+
 func withProgram(t *testing.T) (*home, *program) {
-	p := &program{opened: make(chan string, 8), busy: make(chan time.Duration, 8)}
+	p := &program{opened: make(chan string, 8), busy: make(chan time.Duration, 8), saved: make(chan string, 8)}
 	return start(t, func(c *Config) { c.Desktop = p }), p
 }
 

@@ -87,6 +87,8 @@ func (s *Server) routes() []route {
 		{pattern: "GET /desktop/address", policy: window, own: true, serve: s.desktopAddress},
 		{pattern: "POST /desktop/open", policy: window, own: true, serve: s.desktopOpen},
 		{pattern: "POST /desktop/busy", policy: window, own: true, serve: s.desktopBusy},
+		{pattern: "POST /desktop/save", policy: user, own: true, class: "fsread", serve: s.desktopSave},
+		{pattern: "POST /desktop/reveal", policy: user, own: true, serve: s.desktopReveal},
 		{pattern: "POST /desktop/trust", policy: owner, own: true, serve: s.desktopTrust},
 		{pattern: "POST /desktop/handover", policy: window, own: true, serve: s.handoverAsk},
 		{pattern: "GET /desktop/handover", policy: window, own: true, serve: s.handoverAwait},

@@ -1,5 +1,5 @@
 import type { User } from './auth';
-import { request } from './http';
+import { ApiError, NoAnswer, request, requestLines } from './http';
 
 /** What the program with a window around the node answers (only on the PC itself). */
 
@@ -28,6 +28,30 @@ export async function tellBusy(busy: boolean): Promise<void> {
 
 export async function setTrusted(trusted: boolean): Promise<void> {
   await request('POST', '/desktop/trust', { body: { trusted } });
+}
+
+export interface Saved {
+  /** The name that was free. */
+  name: string;
+  /** The folder for downloads, as people call it. */
+  folder: string;
+}
+
+/** Puts a file into this PC's folder for downloads; an aborted one leaves nothing there. */
+export async function saveHere(path: string, onDone: (bytes: number) => void, signal: AbortSignal): Promise<Saved> {
+  let last: Record<string, unknown> = {};
+  await requestLines('/desktop/save', { path }, signal, (line) => {
+    last = line;
+    if (typeof line.done === 'number') onDone(line.done);
+  });
+  if (typeof last.name === 'string' && typeof last.folder === 'string') return { name: last.name, folder: last.folder };
+  if (typeof last.code === 'string') throw new ApiError(503, last);
+  throw new NoAnswer();
+}
+
+/** Shows a saved file in the file manager. */
+export async function revealSaved(name: string): Promise<void> {
+  await request('POST', '/desktop/reveal', { body: { name } });
 }
 
 /** Asks for a session by way of the browser of the system, which opens. */

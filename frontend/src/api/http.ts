@@ -80,6 +80,51 @@ export async function request<T>(method: 'GET' | 'POST', path: string, options: 
   throw error;
 }
 
+/** For answers that take their time: each line of JSON is told as it comes. */
+export async function requestLines(path: string, body: unknown, signal: AbortSignal, line: (value: Record<string, unknown>) => void): Promise<void> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method: 'POST',
+      headers: { Accept: 'application/x-ndjson, application/json', 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'error',
+      signal,
+    });
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    wire.lost();
+    throw new NoAnswer(cause);
+  }
+  wire.reached();
+  if (!answer.ok) {
+    const error = new ApiError(answer.status, record(await content(answer)));
+    if (error.signedOut) wire.signedOut(error);
+    throw error;
+  }
+  try {
+    for await (const text of linesOf(answer)) line(record(JSON.parse(text)));
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new NoAnswer(cause); // cut off in the middle
+  }
+}
+
+async function* linesOf(answer: Response): AsyncGenerator<string> {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const part = await reader?.read();
+    if (!part || part.done) break;
+    const lines = (rest + part.value).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.filter((l) => l !== '');
+  }
+  if (rest !== '') yield rest;
+}
+
 async function content(answer: Response): Promise<unknown> {
   const raw = await answer.text();
   if (!answer.headers.get('Content-Type')?.includes('json')) return raw;

@@ -71,6 +71,10 @@ export const t = {
 
   desktop: {
     noBrowser: 'The browser of this PC could not be opened.',
+    saving: (what: string, how: string) => (how === '' ? `Saving ${what}…` : `Saving ${what}: ${how}`),
+    stopSaving: 'Stop',
+    saved: (what: string, folder: string) => `${what} saved in ${folder}`,
+    show: 'Show in folder',
     trust: 'Stay signed in here',
     trusted: 'This window is signed in by itself from now on. Whoever uses this account of your PC sees your files.',
     untrusted: 'This window asks for your key again.',
@@ -679,6 +683,8 @@ export const t = {
     field_invalid: 'Your PC2 does not accept this name.',
     storage_limit_reached: 'Your share of the disk is used up. What is there stays.',
     storage_full: 'The disk is full. What is there stays.',
+    disk_of_downloads_full: 'There is no room for this file where downloads go. Nothing was saved.',
+    not_saved: 'The file could not be saved in the folder for downloads.',
     storage_unavailable: 'The disk does not answer.',
     service_unavailable: 'Your PC2 is busy. Try again in a moment.',
     too_large: 'It is too large.',

@@ -3,7 +3,9 @@ import type { Entry } from '../../api/files';
 import { ApiError } from '../../api/http';
 import { dirOf, nameOf } from '../../api/path';
 import type { FileEvent } from '../../api/socket';
+import { desktop } from '../../state/desktop.svelte';
 import { live } from '../../state/live.svelte';
+import { saving } from '../../state/saving';
 import { space } from '../../state/space.svelte';
 import { toasts } from '../../state/toasts.svelte';
 import { t } from '../../text/en';
@@ -74,6 +76,7 @@ export class Actions {
 
   /** Files only: one after the other, as browsers start a new download for each. */
   async download(entries: readonly Entry[]): Promise<void> {
+    if (desktop.here) return saving(entries.filter((e) => !e.is_dir));
     for (const [n, entry] of entries.filter((e) => !e.is_dir).entries()) {
       if (n > 0) await new Promise((r) => setTimeout(r, 600));
       const link = document.createElement('a');

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os/exec"
 	"slices"
+	"time"
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
@@ -28,11 +29,33 @@ func (s *stage) painted(name string) {
 // screen is the inner part of the window, in shades of gray.
 func (s *stage) screen() []byte {
 	s.Helper()
-	out, err := exec.Command("import", "-window", "root", "-crop", "880x500+290+200", "gray:-").Output()
+	return s.part("880x500+290+200")
+}
+
+func (s *stage) part(where string) []byte {
+	s.Helper()
+	out, err := exec.Command("import", "-window", "root", "-crop", where, "gray:-").Output()
 	if err != nil {
 		s.Fatal(err)
 	}
 	return out
+}
+
+// turn presses a key that moves something in the window, and waits until that is
+// seen: one that comes before the page listens is lost.
+func (s *stage) turn(key string) {
+	s.Helper()
+	before := s.screen()
+	s.until("the screen follows "+key, func() bool {
+		s.do("key", key)
+		for range 50 {
+			time.Sleep(100 * time.Millisecond)
+			if !bytes.Equal(before, s.screen()) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // strip is a small part of it, as the X server has it: asked for every few
@@ -49,16 +72,6 @@ func (s *stage) strip(x *xgb.Conn) []byte {
 		gray = append(gray, p[1]) // of blue, green, red, nothing: text has edges in each
 	}
 	return gray
-}
-
-// differs counts the pixels that are not the same.
-func differs(a, b []byte) (n int) {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			n++
-		}
-	}
-	return n
 }
 
 func shades(gray []byte) (n int) {

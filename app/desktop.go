@@ -17,6 +17,8 @@ import (
 	"pc2/app/system"
 	"pc2/app/tray"
 	"pc2/app/window"
+	"pc2/backend/identity"
+	"pc2/backend/keychain"
 	"pc2/backend/node"
 	"pc2/frontend"
 )
@@ -53,9 +55,11 @@ func newDesktop(f flags, cfg node.Config, one *instance.Instance) *desktop {
 	cfg.UI, cfg.Log, cfg.MorePorts, cfg.Desktop = frontend.FS(), log, morePorts, (*forPage)(d)
 	cfg.OnReady = func(r node.Ready) { node.Welcome(os.Stdout, r) }
 	d.auto = autostart.New(d.entry())
-	d.host = host.New(host.Config{Node: cfg, Changed: d.changed, Asked: d.asked, Log: log})
 	can, seen := tray.Available()
 	d.seen = can && seen
+	keys := keychain.New()
+	cfg.Keychain, cfg.Custody = keys, d.custody(can)
+	d.host = host.New(host.Config{Node: cfg, Changed: d.changed, Asked: d.asked, Unlock: keys.Unlock, Log: log})
 	d.window = window.New(window.Config{
 		Enter: d.host.Enter, State: d.host.State, Start: d.host.Start, Browse: system.Browse, Opened: d.open, Closed: d.closed,
 		Down: func() { d.down() }, Early: tray.NeedsLoop, Tray: d.seen, Rest: f.Rest, Icon: icon.App, Log: log,
@@ -118,6 +122,19 @@ func (d *desktop) run(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.fatal
+}
+
+// custody lets the key go from its file to the keychain for good only at a start
+// at login, where PC2 starts at login: no other start shows that the keychain is
+// open then.
+func (d *desktop) custody(tray bool) identity.Custody {
+	if !tray && d.hasScreen != nil { // as a node alone, which may be a service
+		return identity.Headless
+	}
+	if on, err := d.auto.Enabled(); err != nil || on && !d.flags.Hidden {
+		return identity.Both
+	}
+	return identity.Keychained
 }
 
 func (d *desktop) fail(err error) {

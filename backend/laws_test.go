@@ -19,8 +19,8 @@ import (
 // answered from the test cache.
 var levels = map[string]int{
 	"fault": 0, "internal/run": 0, "internal/conf": 0, "internal/durable": 0, "internal/lobby": 0, "internal/gather": 0,
-	"boson/salsa": 0,
-	"store":       1, "boson": 1, "wallet": 1, "event": 1,
+	"boson/salsa": 0, "keychain/keychaintest": 0,
+	"keychain": 1, "store": 1, "boson": 1, "wallet": 1, "event": 1,
 	"content": 2, "portmap": 2, "names": 2, "preface": 2, "doorway": 2, "boson/dht": 2, "boson/activeproxy": 2,
 	"auth": 3, "identity": 3, "files": 3, "search": 3, "ai": 3, "wasm": 3, "terminal": 3, "backup": 3,
 	"update": 3, "connectivity": 3, "ipfs": 3,

@@ -14,12 +14,13 @@ for set in "${@:-test}"; do
   case $set in
   # desktop-file-utils judges the entry for start at login. The NAT lab (backend/lab)
   # is the last four. miniupnpd-nftables is the program alone: the package miniupnpd
-  # would start it as a service of this PC.
-  test) want+=(chromium nginx-light desktop-file-utils iproute2 nftables conntrack miniupnpd-nftables) ;;
+  # would start it as a service of this PC. gnome-keyring wants a session bus;
+  # dbus-x11 is the one that does not bring systemd along.
+  test) want+=(chromium nginx-light desktop-file-utils gnome-keyring dbus-x11 iproute2 nftables conntrack miniupnpd-nftables) ;;
   bench) want+=(openssh-client openssh-server) ;;
   app) want+=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
   wine) want+=(wine wine64 gcc-mingw-w64-x86-64-win32) ;;
-  desktop) want+=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst procps) ;;
+  desktop) want+=(xvfb dbus openbox xfce4-panel xfconf xdotool xclip imagemagick adwaita-icon-theme fonts-dejavu-core libglib2.0-bin dunst procps gnome-keyring dbus-x11) ;;
   *)
     echo "No set of packages is called $set." >&2
     exit 2

@@ -7,5 +7,6 @@
 //
 // Stop closes the node, its database and its lock, and leaves the program where
 // it is. A node that ends by itself leaves the state Trouble with its reason.
+// One whose key is in a locked keychain waits in Trouble until that is unlocked.
 // After the first start the port stays the same, so that open pages find it again.
 package host

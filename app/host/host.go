@@ -12,14 +12,17 @@ import (
 	"pc2/backend/connectivity"
 	"pc2/backend/event"
 	"pc2/backend/fault"
+	"pc2/backend/identity"
+	"pc2/backend/keychain"
 	"pc2/backend/node"
 )
 
 // Config of a Host. Node is what every start uses.
 type Config struct {
 	Node    node.Config
-	Changed func(State)             // called for each new state, one at a time; must not block
-	Asked   func(deviceName string) // a further browser wants to be let in; may be nil
+	Changed func(State)                 // called for each new state, one at a time; must not block
+	Asked   func(deviceName string)     // a further browser wants to be let in; may be nil
+	Unlock  func(context.Context) error // asks to unlock the PC's keychain and waits until it is open; may be nil
 	Log     *slog.Logger
 }
 
@@ -122,6 +125,10 @@ func (h *Host) Run(ctx context.Context) error {
 			return nil
 		}
 		asked, err := h.once(ctx)
+		if errors.Is(err, keychain.ErrLocked) && h.cfg.Unlock != nil && ctx.Err() == nil {
+			h.locked(ctx, err)
+			continue
+		}
 		if ctx.Err() == nil && (err != nil || !asked) {
 			h.mu.Lock()
 			h.want = false // a node that failed waits for somebody to start it
@@ -137,6 +144,34 @@ func (h *Host) Run(ctx context.Context) error {
 			err := errors.New("the node ended without being asked to")
 			h.set(State{Kind: Trouble, Sentence: "PC2 ended by itself.", Err: err}, nil)
 		}
+	}
+}
+
+// locked waits until the keychain that has the key is unlocked, or somebody says
+// Start or Stop.
+func (h *Host) locked(ctx context.Context, err error) {
+	select {
+	case <-h.wake: // of the start that has just been tried
+	default:
+	}
+	if !h.wanted() {
+		h.set(stopped(), nil)
+		return
+	}
+	h.log.Warn("the node waits for the keychain", "err", err)
+	h.set(State{Kind: Trouble, Sentence: "PC2 waits until your keyring is unlocked. It has the key to your data.", Err: err}, nil)
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	opened := make(chan error, 1)
+	go func() { opened <- h.cfg.Unlock(waiting) }()
+	select {
+	case <-opened: // or not: the next try tells
+	case <-h.wake:
+		cancel()
+		<-opened
+	}
+	if ctx.Err() != nil || !h.wanted() {
+		h.set(stopped(), nil)
 	}
 }
 
@@ -161,6 +196,7 @@ func (h *Host) once(ctx context.Context) (asked bool, err error) {
 		return false, err
 	}
 	h.cfg.Node.Listen = strings.TrimPrefix(n.URL(), "http://")
+	h.cfg.Node.Custody = identity.AsIs // what a later start finds says nothing about how the PC starts
 	var wg sync.WaitGroup
 	wg.Go(func() { asked = h.watch(ctx, cancel, n, ready) })
 	err = n.Run(ctx)

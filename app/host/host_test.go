@@ -20,9 +20,11 @@ import (
 	"pc2/backend/node"
 )
 
-// Each log file that was opened keeps a goroutine for good (lumberjack's issue 56).
+// Each log file that was opened keeps a goroutine for good (lumberjack's issue 56),
+// and go-keyring its connection to the bus.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
+		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"))
 }
 
 type story struct {

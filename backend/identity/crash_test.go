@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"pc2/backend/keychain"
 )
 
 // The test binary, started with these, is the program that gets killed.
@@ -24,6 +26,7 @@ const (
 	envDir    = "PC2_TEST_IDENTITY_DIR"
 	envKill   = "PC2_TEST_IDENTITY_KILL" // at which step; steps count from 0
 	envPhrase = "PC2_TEST_IDENTITY_PHRASE"
+	envKeep   = "PC2_TEST_IDENTITY_CUSTODY" // a number; "": AsIs, and no keychain
 )
 
 func TestMain(m *testing.M) {
@@ -31,7 +34,8 @@ func TestMain(m *testing.M) {
 		victim(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// go-keyring keeps its connection to the bus for good.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"))
 }
 
 // victim opens dir and kills itself before step n, as kill -9 would.
@@ -45,6 +49,13 @@ func victim(dir string) {
 		if cfg.RestorePhrase, err = ParsePhrase(p); err != nil {
 			panic(err)
 		}
+	}
+	if keep := os.Getenv(envKeep); keep != "" {
+		n, err := strconv.Atoi(keep)
+		if err != nil {
+			panic(err)
+		}
+		cfg.Custody, cfg.Keychain = Custody(n), keychain.New()
 	}
 	count := 0
 	_, db, err := open(context.Background(), cfg, func(op, name string) {

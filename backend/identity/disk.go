@@ -23,6 +23,8 @@ type disk struct {
 	path string
 	log  *slog.Logger
 	step func(op, name string)
+
+	keychain Keychain // nil: none
 }
 
 // openDisk makes the directory when it is missing.

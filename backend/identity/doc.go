@@ -35,10 +35,11 @@
 //	pc2.db          SQLite; settings.store_id repeats the store id
 //	format.json     format (1), created, store_id, and keyslots: each holds the data key, 32 random bytes
 //	                kind "local-file"  key: the local key itself
+//	                kind "keychain"    key: 64 hex digits in the entry of the OS keychain, service PC2, account store id
 //	                kind "phrase"      key: the slot key above, salt: 32 random bytes
 //	                associated data: store ‖ kind in ASCII
 //
-// A slot of a kind that this program does not know (an OS keychain, say) is
+// A slot of a kind that this program does not know (a security chip, say) is
 // left as it is. So are the others: each opens the same data key.
 //
 // The directory has mode 0700 and the files 0600. Other users' right to read is
@@ -60,6 +61,44 @@
 // A restore of a directory that lost its local key writes encryption.key, then
 // format.json with a new local slot. Killed between the two, the directory has a
 // local key that opens nothing, and starts with the phrase again.
+//
+// # File or keychain
+//
+// encryption.key is read first, then the keychain is asked (nobody is prompted),
+// then the phrase is tried if one was given. So a directory with encryption.key
+// opens everywhere, whoever made it. Config.Custody says where the key is to be:
+//
+//	first start          encryption.key                 local-file · phrase
+//	keychain is open     entry written and read back,
+//	                     then format.json               local-file · keychain · phrase
+//	a later start        encryption.key removed,
+//	                     then format.json                            keychain · phrase
+//	security.keychain    encryption.key written,
+//	is "off"             then format.json               local-file · phrase
+//
+// Each step is durable before the next, and killed between any two the directory
+// opens. A key in a keychain protects the data when the disk is taken or the
+// directory copied; it does not against programs of the same user. But a keychain
+// can be locked when the PC starts, be out of reach for a service, and be reset
+// by whoever forgets its password. So encryption.key goes only when
+//
+//   - the recovery phrase has been shown, or has opened or made these data: who
+//     loses the keychain then loses nothing,
+//   - the slot was there when the program started, and the keychain opened it
+//     without a question (where PC2 starts at login: at a start at login),
+//   - no program without a desktop (pc2d) has ever opened the directory: such a
+//     one may have to start before anybody signs in.
+//
+// Until then both open the data, and nobody is locked out by an update or by
+// another way of starting. The bytes of a removed file may still be found on the
+// disk by who reads it raw.
+//
+// An entry is never removed, and one that can be a key never replaced: a copy or
+// an older backup of the directory may need it. When there is no file and the
+// keychain does not open the data, Open refuses with keychain_locked,
+// keychain_unavailable, keychain_key_missing or keychain_key_wrong, changes
+// nothing, makes no new key, and says what to do; the phrase opens the data and
+// makes encryption.key anew.
 //
 // # Refusals
 //

@@ -15,7 +15,7 @@ import (
 
 // first makes the identity of a directory that has no format.json: a new one,
 // or that of the phrase.
-func (d *disk) first(ctx context.Context, phrase Phrase) (*Identity, *store.DB, error) {
+func (d *disk) first(ctx context.Context, phrase Phrase) (*opening, *store.DB, error) {
 	if err := d.unused(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -26,20 +26,20 @@ func (d *disk) first(ctx context.Context, phrase Phrase) (*Identity, *store.DB, 
 	if !restored {
 		phrase = phraseOf(random32())
 	}
-	id, err := d.make(ctx, phrase)
+	o, err := d.make(ctx, phrase)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make data directory: %w", err)
 	}
-	db, err := d.openStore(ctx, id.storeID)
+	db, err := d.openStore(ctx, o.format.StoreID)
 	if err != nil {
 		return nil, nil, err
 	}
-	d.log.InfoContext(ctx, "made a data directory", "node", id.ID(), "from_phrase", restored)
-	return id, db, nil
+	d.log.InfoContext(ctx, "made a data directory", "node", o.key.ID(), "from_phrase", restored)
+	return o, db, nil
 }
 
 // make writes the four files; format.json, the last, is the commit point.
-func (d *disk) make(ctx context.Context, phrase Phrase) (*Identity, error) {
+func (d *disk) make(ctx context.Context, phrase Phrase) (*opening, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	local, data, salt := random32(), DataKey(random32()), random32()
 	storeID := make([]byte, 16)
@@ -72,7 +72,7 @@ func (d *disk) make(ctx context.Context, phrase Phrase) (*Identity, error) {
 	if err := d.keep(formatFile, formatJSON); err != nil {
 		return nil, err
 	}
-	return newIdentity(key, data, r, f.StoreID), nil
+	return &opening{format: f, data: data, key: key, record: r, local: local}, nil
 }
 
 // unused refuses a directory in which somebody's data may lie, although it has

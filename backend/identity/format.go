@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -21,8 +22,9 @@ const (
 
 // The kinds of key slot that this program opens.
 const (
-	kindLocal  = "local-file"
-	kindPhrase = "phrase"
+	kindLocal    = "local-file"
+	kindKeychain = "keychain"
+	kindPhrase   = "phrase"
 )
 
 // format is format.json: the version of the directory and the sealed data key.
@@ -86,14 +88,14 @@ func (f *format) check() error {
 			return fmt.Errorf("two slots of kind %q", kind)
 		}
 		seen[kind] = true
-		if kind != kindLocal && kind != kindPhrase {
+		if kind != kindLocal && kind != kindKeychain && kind != kindPhrase {
 			continue
 		}
 		var s slot
 		if err := strict(raw, &s); err != nil {
 			return fmt.Errorf("slot %s: %w", kind, err)
 		}
-		if len(s.Sealed) != len(DataKey{})+overhead || (kind == kindPhrase) != (len(s.Salt) == 32) || (kind == kindLocal) != (len(s.Salt) == 0) {
+		if len(s.Sealed) != len(DataKey{})+overhead || (kind == kindPhrase) != (len(s.Salt) == 32) || (kind != kindPhrase) != (len(s.Salt) == 0) {
 			return fmt.Errorf("slot %s has %d bytes, %d of salt", kind, len(s.Sealed), len(s.Salt))
 		}
 	}
@@ -152,6 +154,16 @@ func (f *format) put(s slot, key [32]byte, data DataKey) error {
 	}
 	f.Keyslots = append(f.Keyslots, raw)
 	return nil
+}
+
+// has says whether there is a slot of a kind.
+func (f *format) has(kind string) bool {
+	return slices.ContainsFunc(f.Keyslots, func(raw json.RawMessage) bool { k, err := kindOf(raw); return err == nil && k == kind })
+}
+
+// drop takes the slot of a kind away.
+func (f *format) drop(kind string) {
+	f.Keyslots = slices.DeleteFunc(f.Keyslots, func(raw json.RawMessage) bool { k, err := kindOf(raw); return err == nil && k == kind })
 }
 
 // strict decodes one JSON value and nothing after it, without unknown fields.

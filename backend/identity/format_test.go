@@ -11,14 +11,14 @@ import (
 	"pc2/backend/store"
 )
 
-// A slot that a later program added, such as one in the OS keychain, is kept as it is.
+// A slot that a later program added, such as one in a security chip, is kept as it is.
 func TestUnknownSlot(t *testing.T) {
-	keychain := `{"kind":"keychain","service":"PC2","nested":{"a":[1,2]}}`
+	chip := `{"kind":"chip","handle":"PC2","nested":{"a":[1,2]}}`
 	var m map[string]any
 	if err := json.Unmarshal(read(t, "testdata/golden/"+formatFile), &m); err != nil {
 		t.Fatal(err)
 	}
-	m["keyslots"] = append([]any{json.RawMessage(keychain)}, m["keyslots"].([]any)...)
+	m["keyslots"] = append([]any{json.RawMessage(chip)}, m["keyslots"].([]any)...)
 	b, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -37,14 +37,14 @@ func TestUnknownSlot(t *testing.T) {
 	if f, err = parseFormat(b); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Keyslots) != 3 || string(compact(f.Keyslots[0])) != keychain {
+	if len(f.Keyslots) != 3 || string(compact(f.Keyslots[0])) != chip {
 		t.Errorf("slots: %s", f.Keyslots)
 	}
 	got, err := f.open(kindLocal, func(slot) [32]byte { return [32]byte{1} })
 	if err != nil || got != (DataKey{2}) {
 		t.Errorf("the new slot: %v", err)
 	}
-	if _, err := f.open("keychain", func(slot) [32]byte { return [32]byte{} }); err == nil {
+	if _, err := f.open("chip", func(slot) [32]byte { return [32]byte{} }); err == nil {
 		t.Error("the unknown slot was opened")
 	}
 }
@@ -96,6 +96,7 @@ func FuzzFormat(f *testing.F) {
 			return
 		}
 		_, _ = p.open(kindLocal, func(slot) [32]byte { return [32]byte{} })
+		_, _ = p.open(kindKeychain, func(slot) [32]byte { return [32]byte{} })
 		_, _ = p.open(kindPhrase, func(s slot) [32]byte { return [32]byte(s.Salt) })
 		if err := p.put(slot{Kind: kindLocal}, [32]byte{1}, DataKey{2}); err != nil {
 			t.Fatal(err)

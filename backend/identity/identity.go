@@ -15,6 +15,8 @@ import (
 type Config struct {
 	Dir           string
 	RestorePhrase Phrase       // from ParsePhrase or ReadPhrase; the zero Phrase: none
+	Keychain      Keychain     // nil: there is none
+	Custody       Custody      // where the local key is to be
 	Log           *slog.Logger // default: discard
 }
 
@@ -44,15 +46,27 @@ func open(ctx context.Context, cfg Config, step func(op, name string)) (*Identit
 	if err != nil {
 		return nil, nil, err
 	}
+	d.keychain = cfg.Keychain
 	defer d.root.Close()
+	o, db, err := d.open(ctx, cfg.RestorePhrase)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.lodge(ctx, o, db, cfg); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return newIdentity(o.key, o.data, o.record, o.format.StoreID), db, nil
+}
+
+func (d *disk) open(ctx context.Context, phrase Phrase) (*opening, *store.DB, error) {
 	raw, err := d.read(formatFile, maxJSON)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.first(ctx, cfg.RestorePhrase)
+		return d.first(ctx, phrase)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return d.restart(ctx, raw, cfg.RestorePhrase)
+	return d.restart(ctx, raw, phrase)
 }
 
 // ID is the node ID.

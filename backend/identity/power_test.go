@@ -23,6 +23,7 @@ type drive struct {
 	pending func()            // what the step announced last does
 	steps   []string
 	left    []leftover
+	cfg     Config // Dir and RestorePhrase are set by run
 }
 
 type inode struct{ synced []byte }
@@ -103,7 +104,8 @@ const atEnd = "before the end, names as synced"
 // run opens the directory on the drive, and closes it.
 func (d *drive) run(phrase Phrase) fact {
 	d.t.Helper()
-	id, db, err := open(context.Background(), Config{Dir: d.dir, RestorePhrase: phrase}, d.step)
+	d.cfg.Dir, d.cfg.RestorePhrase = d.dir, phrase
+	id, db, err := open(context.Background(), d.cfg, d.step)
 	if err != nil {
 		d.t.Fatal(err)
 	}

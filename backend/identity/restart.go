@@ -18,15 +18,18 @@ type opening struct {
 	key    boson.Key
 	record *record
 
-	putRecord bool     // identity.json
-	putKey    bool     // encryption.key
-	putSlot   bool     // a slot for the local key
-	local     [32]byte // the local key
+	putRecord bool // identity.json
+	putKey    bool // encryption.key
+	putSlot   bool // a slot for the local key
+
+	local      [32]byte // the key in encryption.key
+	noFile     bool     // there is no encryption.key
+	byKeychain bool     // it was the keychain that opened the data key
 }
 
 // restart opens a directory that has format.json. Everything is read and checked
 // before the first byte is changed.
-func (d *disk) restart(ctx context.Context, raw []byte, phrase Phrase) (*Identity, *store.DB, error) {
+func (d *disk) restart(ctx context.Context, raw []byte, phrase Phrase) (*opening, *store.DB, error) {
 	f, err := parseFormat(raw)
 	if err != nil {
 		return nil, nil, err
@@ -35,7 +38,7 @@ func (d *disk) restart(ctx context.Context, raw []byte, phrase Phrase) (*Identit
 		return nil, nil, err
 	}
 	o := &opening{format: f}
-	if err := d.unlock(o, phrase); err != nil {
+	if err := d.unlock(ctx, o, phrase); err != nil {
 		return nil, nil, err
 	}
 	if err := d.identify(o, phrase); err != nil {
@@ -51,7 +54,7 @@ func (d *disk) restart(ctx context.Context, raw []byte, phrase Phrase) (*Identit
 	if err := d.settle(ctx, o); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open data directory: %w", err), db.Close())
 	}
-	return newIdentity(o.key, o.data, o.record, f.StoreID), db, nil
+	return o, db, nil
 }
 
 // settle makes the changes, now that everything has been found in order.
@@ -65,39 +68,55 @@ func (d *disk) settle(ctx context.Context, o *opening) error {
 	return d.sweep()
 }
 
-// unlock opens the data key: by the local key, else by the phrase.
-func (d *disk) unlock(o *opening, phrase Phrase) error {
-	const by = " or move it away and start once with --restore-phrase-file."
-	raw, err := d.read(keyFile, maxKeyFile)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !missing {
+// unlock opens the data key: by encryption.key, else by the keychain, else by the phrase.
+func (d *disk) unlock(ctx context.Context, o *opening, phrase Phrase) error {
+	opened, why, err := d.byFile(o)
+	if err != nil || opened {
 		return err
 	}
-	if missing && phrase.IsZero() {
-		return refuse(keyFile, "is missing. Put it back from a backup, or start once with --restore-phrase-file.", nil)
-	}
-	if !missing {
-		if o.local, err = parseLocalKey(raw); err != nil {
-			return refuse(keyFile, "is damaged. Put it back from a backup,"+by, err)
-		}
-		o.data, err = o.format.open(kindLocal, func(slot) [32]byte { return o.local })
-		if err == nil {
+	if o.format.has(kindKeychain) {
+		if why = d.unlockByKeychain(ctx, o); why == nil {
+			o.byKeychain = true
 			return nil
 		}
-		if phrase.IsZero() {
-			return refuse(keyFile, "does not open format.json: one of them is of another data directory, or damaged. Put the right one back from a backup,"+by, err)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+	}
+	if phrase.IsZero() {
+		return why
 	}
 	if o.data, err = o.byPhrase(phrase); err != nil {
 		return err
 	}
 	// A local key that opens nothing is kept: it is what a restore leaves that was
 	// interrupted before its slot was written, or else belongs to other data.
-	if missing {
+	if o.noFile {
 		o.local = random32()
 	}
-	o.putKey, o.putSlot = missing, true
+	o.putKey, o.putSlot = o.noFile, true
 	return nil
+}
+
+// byFile tries encryption.key. why says, when it is not the key to these data,
+// what a person can do; one that cannot be read is err.
+func (d *disk) byFile(o *opening) (opened bool, why, err error) {
+	const by = " or move it away and start once with --restore-phrase-file."
+	raw, err := d.read(keyFile, maxKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		o.noFile = true
+		return false, refuse(keyFile, "is missing. Put it back from a backup, or start once with --restore-phrase-file.", nil), nil
+	}
+	if err != nil {
+		return false, nil, err
+	}
+	if o.local, err = parseLocalKey(raw); err != nil {
+		return false, nil, refuse(keyFile, "is damaged. Put it back from a backup,"+by, err)
+	}
+	if o.data, err = o.format.open(kindLocal, func(slot) [32]byte { return o.local }); err != nil {
+		return false, refuse(keyFile, "does not open format.json: one of them is of another data directory, or damaged. Put the right one back from a backup,"+by, err), nil
+	}
+	return true, nil, nil
 }
 
 func (o *opening) byPhrase(phrase Phrase) (DataKey, error) {
@@ -174,11 +193,7 @@ func (d *disk) restore(ctx context.Context, o *opening) error {
 		if err := o.format.put(slot{Kind: kindLocal}, o.local, o.data); err != nil {
 			return err
 		}
-		b, err := o.format.encode()
-		if err != nil {
-			return err
-		}
-		if err := d.keep(formatFile, b); err != nil {
+		if err := d.keepFormat(o); err != nil {
 			return err
 		}
 		d.log.InfoContext(ctx, "opened the data by the recovery phrase and gave them a local key", "node", o.key.ID())

@@ -11,7 +11,8 @@
 //
 //	lock       one node per data directory
 //	config     config.json and environment, all problems at once
-//	identity   keys, format.json, and the database they belong to
+//	identity   keys, format.json, and the database they belong to; Config.Custody
+//	           says where the local key is to be, security.keychain "off": in its file
 //	content    sealed objects; recovered before the first request
 //	auth files the services, on one event bus
 //	api        HTTP in front of them

@@ -38,13 +38,15 @@ var Version = "dev"
 
 // Config of a node. Dir is required.
 type Config struct {
-	Dir           string          // data directory
-	Listen        string          // host:port; "": from config.json, else 127.0.0.1:4200
-	MorePorts     int             // how many above that one are tried when another program has it
-	Profile       Profile         // the zero value is "local"
-	WantedName    string          // "": none
-	ReadyFile     string          // "": none
-	RestorePhrase identity.Phrase // the zero Phrase: none
+	Dir           string            // data directory
+	Listen        string            // host:port; "": from config.json, else 127.0.0.1:4200
+	MorePorts     int               // how many above that one are tried when another program has it
+	Profile       Profile           // the zero value is "local"
+	WantedName    string            // "": none
+	ReadyFile     string            // "": none
+	RestorePhrase identity.Phrase   // the zero Phrase: none
+	Keychain      identity.Keychain // nil: there is none
+	Custody       identity.Custody  // where the local key is to be; security.keychain can say otherwise
 	UI            fs.FS
 	Log           *slog.Logger
 	Desktop       api.Desktop // nil: no window around this node
@@ -119,7 +121,13 @@ func New(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if own := filepath.Join(cfg.Dir, "pc2.db"); n.conf.Storage.DatabasePath != "" && filepath.Clean(n.conf.Storage.DatabasePath) != own {
 		return nil, fmt.Errorf("storage.database_path (or DB_PATH) is %s, but this PC2 keeps its database at %s; remove the setting", n.conf.Storage.DatabasePath, own)
 	}
-	if n.id, n.db, err = identity.Open(ctx, identity.Config{Dir: cfg.Dir, RestorePhrase: cfg.RestorePhrase, Log: n.cfg.Log}); err != nil {
+	custody := cfg.Custody
+	if n.conf.Security.Keychain == "off" {
+		custody = identity.File
+	}
+	if n.id, n.db, err = identity.Open(ctx, identity.Config{
+		Dir: cfg.Dir, RestorePhrase: cfg.RestorePhrase, Keychain: cfg.Keychain, Custody: custody, Log: n.cfg.Log,
+	}); err != nil {
 		return nil, err
 	}
 	if n.content, err = content.Open(content.Config{Dir: cfg.Dir, DB: n.db, Log: n.cfg.Log}); err != nil {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+
+	"pc2/backend/identity"
+	"pc2/backend/keychain"
 )
 
 // Serve is what the node's programs do: start by their flags, tell people on out
@@ -15,7 +18,7 @@ func Serve(ctx context.Context, f Flags, ui fs.FS, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cfg.UI = ui
+	cfg.UI, cfg.Keychain, cfg.Custody = ui, keychain.New(), identity.Headless
 	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: LogLevel()}))
 	cfg.OnReady = func(r Ready) { Welcome(out, r) }
 	n, err := New(ctx, cfg)

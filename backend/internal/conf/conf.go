@@ -32,6 +32,7 @@ type Config struct {
 	Security struct {
 		SessionDays  int
 		AbsoluteDays int
+		Keychain     string // "auto" or "off"
 	}
 	Auth struct {
 		ChallengeTTL int // s

@@ -57,6 +57,18 @@ func TestPublicListen(t *testing.T) {
 	}
 }
 
+func TestKeychain(t *testing.T) {
+	for s, ok := range map[string]bool{"auto": true, "off": true, "on": false, "OFF": false} {
+		c, _, err := load(t, "", map[string]string{"PC2_KEYCHAIN": s})
+		if (err == nil) != ok || ok && c.Security.Keychain != s {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	if c, _, err := load(t, "", nil); err != nil || c.Security.Keychain != "auto" {
+		t.Error(err)
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	for _, s := range []string{"{", "[]", "null", "5", `{"a":}`, strings.Repeat("[", 20000), `{"a":1} x`, strings.Repeat(" ", maxFile) + "{}"} {
 		if _, w, err := load(t, s, nil); err == nil {

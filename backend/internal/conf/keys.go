@@ -36,6 +36,7 @@ func (c *Config) keys() []key {
 		{name: "owner.tethered_wallets", set: list(&c.Owner.Tethered, parseWallet)},
 		{name: "security.session_duration_days", def: "7", set: integer(&c.Security.SessionDays, 1, 3650)},
 		{name: "security.session_absolute_days", def: "90", set: integer(&c.Security.AbsoluteDays, 1, 3650)},
+		{name: "security.keychain", def: `"auto"`, env: "PC2_KEYCHAIN", set: oneOfInto(&c.Security.Keychain, "auto", "off")},
 		{name: "limits.*", each: limits(c.Limits)},
 		{name: "auth.rpc_urls.*", each: urls},
 		{name: "auth.challenge_ttl_s", def: "300", set: integer(&c.Auth.ChallengeTTL, 30, 3600)},

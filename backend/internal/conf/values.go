@@ -123,8 +123,10 @@ func text(to *string, limit int) setter {
 
 func anyText(s string) (string, error) { return s, nil }
 
-func oneOf(words ...string) setter {
-	return parsed(new(string), func(s string) (string, error) {
+func oneOf(words ...string) setter { return oneOfInto(new(string), words...) }
+
+func oneOfInto(to *string, words ...string) setter {
+	return parsed(to, func(s string) (string, error) {
 		if !slices.Contains(words, s) {
 			return "", fmt.Errorf("%q is none of %s", s, strings.Join(words, ", "))
 		}

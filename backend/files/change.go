@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -115,6 +116,9 @@ func (c *change) checkRoom(owner wallet.Address, n int64) error {
 	return nil
 }
 
+// errTaken: the folder has an entry of that name, and nothing has been changed.
+var errTaken = errors.New("the name is taken")
+
 // insert adds r to a folder, and says so.
 func (c *change) insert(folder chain, r row) (chain, error) {
 	at := folder.with(r)
@@ -128,10 +132,13 @@ func (c *change) insert(folder chain, r row) (chain, error) {
 	n.uid, n.owner, n.rev, n.empty = c.t.uids.make(), folder.owner(), 1, r.isDir
 	n.created, n.modified, n.accessed = c.sec, c.sec, c.sec
 	res, err := c.tx.Exec(`INSERT INTO entries (uid, wallet_address, parent_id, name, name_key, is_dir, size, mime_type, object, key, root, metadata, created, modified, accessed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (parent_id, name_key) DO NOTHING`,
 		n.uid, n.owner, folder.last().id, n.name, nameKey(n.name), n.isDir, n.size, n.mime, n.object, n.key, n.root, n.metadata, n.created, n.modified, n.accessed)
 	if err != nil {
 		return nil, fmt.Errorf("insert entry: %w", err)
+	}
+	if made, err := res.RowsAffected(); err != nil || made == 0 {
+		return nil, errors.Join(errTaken, err)
 	}
 	if n.id, err = res.LastInsertId(); err != nil {
 		return nil, err

@@ -3,7 +3,7 @@ package files
 import "slices"
 
 // folders remembers the folders that files were written to last: the next file
-// there needs one look for its name, and not a walk from the home down. It is the
+// there needs no walk from the home down. It is the
 // writer's, used inside transactions and their After hooks alone, of which there is
 // one at a time, so it needs no lock.
 //
@@ -13,6 +13,7 @@ import "slices"
 type folders struct {
 	forgets uint64 // what was read before the last one is not put in
 	found   map[asked]chain
+	taken   bool // the last name that was looked for was there: then the next may be too
 }
 
 func (f *folders) forget() {
@@ -20,16 +21,22 @@ func (f *folders) forget() {
 	clear(f.found)
 }
 
-// resolve is resolve for a file that is to be written.
-func (c *change) resolve(a Actor, s Selector) (place, error) {
+// resolve is resolve for a file that is to be written. A guess does not look whether a
+// folder that is remembered has the name: a new file's has not, and insert will tell.
+func (c *change) resolve(a Actor, s Selector, guess bool) (place, error) {
 	dir, name, ok := s.split()
 	if !ok {
 		return resolve(c.tx, a, s)
 	}
-	q := asked{a, dir.path, dir.uid}
-	if at := slices.Clone(c.t.folders.found[q]); at != nil { // a clone: the job may fail that changes it
+	f, q := &c.t.folders, asked{a, dir.path, dir.uid}
+	if at := slices.Clone(f.found[q]); at != nil { // a clone: the job may fail that changes it
 		c.remember(q, at)
-		return place{found: at}.inside(c.tx, name)
+		if guess && !f.taken && CheckName(name) == nil {
+			return place{found: at, rest: []string{name}, name: name}, nil
+		}
+		p, err := place{found: at}.inside(c.tx, name)
+		f.taken = err == nil && p.exists()
+		return p, err
 	}
 	p, err := resolve(c.tx, a, s)
 	if err != nil {

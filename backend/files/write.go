@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -65,8 +66,8 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 			return WriteResult{}, err
 		}
 	}
-	err = t.content.Commit(ctx, draft, t.changing(req.Origin, capacity, func(c *change) error {
-		p, err := c.resolve(a, req.To)
+	write := func(c *change, guess bool) error {
+		p, err := c.resolve(a, req.To, guess)
 		if err != nil {
 			return err
 		}
@@ -75,6 +76,13 @@ func (t *Tree) Write(ctx context.Context, a Actor, req WriteRequest, r io.Reader
 			return err
 		}
 		w, err = c.put(to, req, draft)
+		return err
+	}
+	err = t.content.Commit(ctx, draft, t.changing(req.Origin, capacity, func(c *change) error {
+		err := write(c, req.ExpectETag == "")
+		if errors.Is(err, errTaken) {
+			return write(c, false)
+		}
 		return err
 	}))
 	if err != nil {

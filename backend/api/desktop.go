@@ -262,8 +262,18 @@ func (c *call) local(code int, page string, data map[string]any) error {
 	h := c.w.Header()
 	h.Set("Content-Security-Policy", localCSP)
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.alone()
 	return c.bytes(code, "text/html; charset=utf-8", []byte(b.String()))
+}
+
+// alone keeps a page apart from windows that opened it. Not in PC2's own, which has
+// none: WebKitGTK would start a second process for each opening, and when that one
+// is asked for before the first has said that it loads, it loads in neither.
+func (c *call) alone() {
+	if c.in == loopback && strings.Contains(c.UserAgent(), "wails.io") {
+		return
+	}
+	c.w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
 // newDoor makes the window's cookie of this process.

@@ -237,3 +237,27 @@ func TestQR(t *testing.T) {
 		t.Fatal("too much for a code")
 	}
 }
+
+// Pages are apart from whoever opened them, but for the window, which none opened
+// and which would start a process more for it.
+func TestAlone(t *testing.T) {
+	h, _ := withProgram(t)
+	const name = "Cross-Origin-Opener-Policy"
+	window := with("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15 wails.io")
+	page := with("Accept", "text/html")
+	v := h.visitor()
+	for _, path := range []string{"/", "/desktop/enter?k="} {
+		at := func() string {
+			if path == "/" {
+				return path
+			}
+			return h.api.Enter("/")
+		}
+		if got := v.get(at(), page).want(200).header.Get(name); got != "same-origin" {
+			t.Errorf("%s in a browser: %q", path, got)
+		}
+		if got := v.get(at(), page, window).want(200).header.Get(name); got != "" {
+			t.Errorf("%s in the window: %q", path, got)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (s *Server) static(c *call) error {
 	h.Set("Content-Security-Policy", pageCSP)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.alone()
 	if s.page.ui == nil {
 		return c.bytes(http.StatusOK, "text/html; charset=utf-8", []byte(noPage))
 	}

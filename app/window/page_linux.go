@@ -68,8 +68,7 @@ import (
 	"unsafe"
 )
 
-// direct: Wails's own first page is empty here, and the node's is loaded at once. A
-// page that goes on to another origin costs a second web process.
+// direct: Wails's own first page is empty here, and the node's is loaded at once.
 const direct = true
 
 // restPage ends the closed window's web process; the next load starts a new one.

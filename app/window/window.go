@@ -55,8 +55,9 @@ type Window struct {
 }
 
 const (
-	// WebKitGTK has taken an address and never loaded what is behind it: about once in
-	// a hundred openings on a busy machine, and the window stayed empty.
+	// WebKitGTK took an address and never loaded what is behind it, about once in a few
+	// hundred openings on a busy machine: a change of processes that lost a race. Its
+	// cause is gone (api, alone), and this is for what else may lose a page.
 	patience = 15 * time.Second
 	retries  = 3
 )

@@ -245,10 +245,10 @@ func (d *desktop) actions() tray.Actions {
 	}
 }
 
-// browser signs nobody in: it goes where a bookmark would. A node without an
-// owner hands over its claim code, as the window does.
+// browser signs nobody in: it goes where a bookmark would, and is given the claim
+// code of a node without an owner once it is there: others can read its command line.
 func (d *desktop) browser() {
-	url := d.host.Claim()
+	url := d.host.Page()
 	if url == "" {
 		return
 	}

@@ -96,19 +96,15 @@ func (h *Host) Enter(to string) string {
 	return h.node.Enter(to)
 }
 
-// Claim is the page's plain address, with the claim code of a node that has no
-// owner; "" while there is no page.
-func (h *Host) Claim() string {
+// Page is the page's address for a browser, which may become the owner's if there is
+// none; "" while there is no page.
+func (h *Host) Page() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.node == nil {
 		return ""
 	}
-	r := h.node.Ready()
-	if r.ClaimCode == nil {
-		return r.URL
-	}
-	return r.URL + "/#claim=" + *r.ClaimCode
+	return h.node.Page()
 }
 
 // Run starts and stops the node as asked until ctx ends.

@@ -103,7 +103,7 @@ func health(t *testing.T, url string) error {
 func TestStartStopStart(t *testing.T) {
 	dir := t.TempDir()
 	s := run(t, node.Config{Dir: dir, WantedName: "alice"})
-	if s.host.State().Kind != Stopped || s.host.Enter("/") != "" || s.host.Claim() != "" {
+	if s.host.State().Kind != Stopped || s.host.Enter("/") != "" || s.host.Page() != "" {
 		t.Fatal("it runs unasked")
 	}
 	s.host.Start()
@@ -115,8 +115,8 @@ func TestStartStopStart(t *testing.T) {
 	if err := health(t, up.URL); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(s.host.Enter("/"), up.URL+"/desktop/enter?k=") || !strings.HasPrefix(s.host.Claim(), up.URL+"/#claim=") {
-		t.Fatal(s.host.Enter("/"), s.host.Claim())
+	if !strings.HasPrefix(s.host.Enter("/"), up.URL+"/desktop/enter?k=") || !strings.HasPrefix(s.host.Page(), up.URL+"/desktop/enter?k=") {
+		t.Fatal(s.host.Enter("/"), s.host.Page())
 	}
 	for range 2 {
 		s.host.Stop()

@@ -6,8 +6,11 @@ import (
 	"crypto/subtle"
 	"html/template"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -34,6 +37,7 @@ type Desktop interface {
 
 var (
 	errNotWindow = fault.New(fault.Denied, "forbidden", "Only the PC2 window on this PC may do that.")
+	errOtherUser = "This address is for the user who runs PC2. Open PC2 from its icon."
 	errKeyUsed   = "This address worked once, and has been used or is too old. Open PC2 from its icon."
 	errBrowse    = fault.New(fault.Invalid, "bad_request", "Only addresses that begin with http:// or https:// can be opened.")
 	errNoBrowser = fault.New(fault.Unavailable, "no_browser", "The browser of this PC could not be opened.")
@@ -41,12 +45,20 @@ var (
 
 // Enter is the path that lets a window in, once: with a page to go to.
 func (s *Server) Enter(to string) string {
-	return "/desktop/enter?k=" + s.door.key(to, time.Now())
+	return "/desktop/enter?k=" + s.door.key(pass{to: to}, time.Now())
+}
+
+// Visit is the path for a browser of this PC, once: it brings the claim code of a
+// node without an owner, and makes no window of who uses it.
+func (s *Server) Visit() string {
+	return "/desktop/enter?k=" + s.door.key(pass{to: "/", visit: true}, time.Now())
 }
 
 // enter trades the key for the window's cookie. A session comes with it only
 // when the owner has consented; a node without an owner gives its claim code
-// instead, in the fragment, which no server sees.
+// instead, in the fragment, which no server sees. The key stands in the command
+// line of what opens a browser, where other users of this PC can read it, so it
+// is worth nothing to them.
 func (s *Server) enter(c *call) error {
 	if s.cfg.Desktop == nil || c.in != loopback {
 		return errNoRoute
@@ -55,19 +67,60 @@ func (s *Server) enter(c *call) error {
 	if err != nil {
 		return err
 	}
-	to, ok := s.door.use(key, time.Now())
+	if !s.ourUser(c) {
+		return c.local(http.StatusForbidden, "enter", map[string]any{"Problem": errOtherUser})
+	}
+	p, ok := s.door.use(key, time.Now())
 	if !ok {
 		return c.local(http.StatusForbidden, "enter", map[string]any{"Problem": errKeyUsed})
 	}
-	c.setWindowCookie()
-	if code := s.cfg.Auth.ClaimCode().Reveal(); code != "" && to == "/" {
-		to = "/#claim=" + code
-	} else if err := s.enterTrusted(c); err != nil {
-		return err
+	to := p.to
+	if start := s.start(); start != "/" && !strings.HasPrefix(to, "/desktop/") {
+		to = start // whatever was asked for comes after there is an owner
+	}
+	if !p.visit {
+		c.setWindowCookie()
+		if err := s.enterTrusted(c); err != nil {
+			return err
+		}
 	}
 	// Not a 303: the window comes from another origin, and a navigation that
 	// began there brings no SameSite=Strict cookie to where it ends.
 	return c.local(http.StatusOK, "enter", map[string]any{"To": to})
+}
+
+// start is where the page begins: with the claim code, while there is no owner.
+func (s *Server) start() string {
+	if code := s.cfg.Auth.ClaimCode().Reveal(); code != "" {
+		return "/#claim=" + code
+	}
+	return "/"
+}
+
+// ourUser says whether the request comes from a program of the user whom this
+// one runs for, as far as the system tells.
+func (s *Server) ourUser(c *call) bool {
+	local, ok := c.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return true
+	}
+	here, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return true
+	}
+	there, err := netip.ParseAddrPort(c.RemoteAddr)
+	if err != nil {
+		return true
+	}
+	switch user, err := peerUser(here, there); {
+	case err != nil:
+		s.log.Debug("the user of a connection is not known", "err", err)
+		return true
+	case user != os.Geteuid():
+		s.log.Warn("another user of this PC wanted to come in as the window", "user", user)
+		return false
+	}
+	return true
 }
 
 // enterTrusted signs the window in when its owner wants that and it is not.
@@ -236,19 +289,19 @@ func (s *Server) handoverAwait(c *call) error {
 // desktopAbout and desktopAddress are small pages that need nobody signed in:
 // who sees the window sits at the PC.
 func (s *Server) desktopAbout(c *call) error {
-	return c.local(http.StatusOK, "about", map[string]any{"Version": s.cfg.Version, "OS": runtime.GOOS + " " + runtime.GOARCH, "Go": runtime.Version()})
+	return c.local(http.StatusOK, "about", map[string]any{"Version": s.cfg.Version, "OS": runtime.GOOS + " " + runtime.GOARCH, "Go": runtime.Version(), "Start": s.start()})
 }
 
 func (s *Server) desktopAddress(c *call) error {
 	state := s.cfg.Net.State()
 	if state.URL == "" {
-		return c.local(http.StatusOK, "address", map[string]any{"Sentence": state.Sentence})
+		return c.local(http.StatusOK, "address", map[string]any{"Sentence": state.Sentence, "Start": s.start()})
 	}
 	svg, err := qrSVG(state.URL)
 	if err != nil {
 		return err
 	}
-	return c.local(http.StatusOK, "address", map[string]any{"URL": state.URL, "Sentence": state.Sentence, "QR": template.HTML(svg)})
+	return c.local(http.StatusOK, "address", map[string]any{"URL": state.URL, "Sentence": state.Sentence, "QR": template.HTML(svg), "Start": s.start()})
 }
 
 // localCSP allows what stands in the page itself, and no script.

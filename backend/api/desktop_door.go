@@ -29,10 +29,11 @@ type door struct {
 
 type pass struct {
 	to      string
+	visit   bool // of a browser, which does not become the window
 	expires time.Time
 }
 
-func (d *door) key(to string, now time.Time) string {
+func (d *door) key(p pass, now time.Time) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	oldest := ""
@@ -47,18 +48,19 @@ func (d *door) key(to string, now time.Time) string {
 		delete(d.keys, oldest)
 	}
 	k := rand.Text()
-	d.keys[k] = pass{to, now.Add(keyFor)}
+	p.expires = now.Add(keyFor)
+	d.keys[k] = p
 	return k
 }
 
 // use takes a key, which is then spent. A map's timing tells nothing of a key
 // with 128 random bits.
-func (d *door) use(key string, now time.Time) (to string, ok bool) {
+func (d *door) use(key string, now time.Time) (p pass, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e, ok := d.keys[key]
+	p, ok = d.keys[key]
 	delete(d.keys, key)
-	return e.to, ok && now.Before(e.expires)
+	return p, ok && now.Before(p.expires)
 }
 
 // handover is a window that waits for a browser's word.

@@ -25,8 +25,8 @@ a.btn:focus-visible{outline:2px solid light-dark(#0c7a70,#5bd0c1);outline-offset
 dl{display:grid;grid-template-columns:auto auto;gap:.25rem 1rem;justify-content:center;margin:1rem 0;text-align:start}dt{color:light-dark(#576264,#9aa5a7)}dd{margin:0}
 </style>{{end}}
 {{define "enter"}}{{template "head"}}{{if .To}}<meta http-equiv="refresh" content="0;url={{.To}}"></head><body></body></html>{{else}}</head><body><main><h1>Not this way</h1><p>{{.Problem}}</p></main></body></html>{{end}}{{end}}
-{{define "address"}}{{template "head"}}</head><body><main>{{if .URL}}<h1>Your address</h1><p>Scan this with a phone, or type it into any browser.</p><div class="qr">{{.QR}}</div><p class="address">{{.URL}}</p>{{else}}<h1>No address yet</h1>{{end}}<p>{{.Sentence}}</p><a class="btn" href="/">Open PC2</a></main></body></html>{{end}}
-{{define "about"}}{{template "head"}}</head><body><main><h1>About PC2</h1><p>Your personal cloud, on your own PC.</p><dl><dt>Version</dt><dd>{{.Version}}</dd><dt>System</dt><dd>{{.OS}}</dd><dt>Built with</dt><dd>{{.Go}}</dd></dl><p>This version does not update itself yet. A newer one is installed over it; your data stay.</p><a class="btn" href="/">Open PC2</a></main></body></html>{{end}}
+{{define "address"}}{{template "head"}}</head><body><main>{{if .URL}}<h1>Your address</h1><p>Scan this with a phone, or type it into any browser.</p><div class="qr">{{.QR}}</div><p class="address">{{.URL}}</p>{{else}}<h1>No address yet</h1>{{end}}<p>{{.Sentence}}</p><a class="btn" href="{{.Start}}">Open PC2</a></main></body></html>{{end}}
+{{define "about"}}{{template "head"}}</head><body><main><h1>About PC2</h1><p>Your personal cloud, on your own PC.</p><dl><dt>Version</dt><dd>{{.Version}}</dd><dt>System</dt><dd>{{.OS}}</dd><dt>Built with</dt><dd>{{.Go}}</dd></dl><p>This version does not update itself yet. A newer one is installed over it; your data stay.</p><a class="btn" href="{{.Start}}">Open PC2</a></main></body></html>{{end}}
 `))
 
 // qrSVG draws text as a QR code, one rectangle a run of dark modules.

@@ -95,8 +95,15 @@ func TestDoorStory(t *testing.T) {
 		t.Fatalf("%s", a.body)
 	}
 	v.get(key).want(403)
-	v.get("/desktop/about").want(200)
-	v.get("/desktop/address").want(200)
+	claim := "/#claim=" + h.auth.ClaimCode().Reveal()
+	for _, page := range []string{"/desktop/about", "/desktop/address"} { // their links come from no window
+		if a := v.get(page).want(200); !strings.Contains(string(a.body), `href="`+claim+`"`) {
+			t.Fatalf("%s leads nowhere without an owner: %s", page, a.body)
+		}
+	}
+	if to := v.in("/#/files/x"); to != claim {
+		t.Fatal("a link without an owner:", to)
+	}
 	v.get("/desktop/window", with("Origin", "https://evil.example")).want(403, "forbidden")
 	h.visitor().outside()
 	h.visitor().outside(with("Cookie", "pc2w_"+h.api.cookieID+"="))
@@ -104,30 +111,56 @@ func TestDoorStory(t *testing.T) {
 	v.get(h.api.Enter("/"), with("X-Forwarded-For", "192.0.2.1")).want(404)
 
 	h.owner()
-	if to := v.in("/"); to != "/" {
-		t.Fatal("with an owner:", to)
+	for _, page := range []string{"/", "/#/files/x"} {
+		if to := v.in(page); to != page {
+			t.Fatal("with an owner:", to)
+		}
+	}
+	if a := v.get("/desktop/about").want(200); !strings.Contains(string(a.body), `href="/"`) {
+		t.Fatalf("%s", a.body)
 	}
 	if u := v.get("/whoami").object()["username"]; u != nil {
 		t.Fatal("signed in without anybody's consent:", u)
 	}
 }
 
+// A browser gets the claim code at the door, and nothing of the window.
+func TestVisit(t *testing.T) {
+	h, _ := withProgram(t)
+	claim := "/#claim=" + h.auth.ClaimCode().Reveal()
+	v := h.visitor()
+	address := h.api.Visit()
+	if strings.Contains(address, h.auth.ClaimCode().Reveal()) {
+		t.Fatal("the code stands in the address")
+	}
+	if a := v.get(address, with("Sec-Fetch-Site", "none")).want(200); !strings.Contains(html.UnescapeString(string(a.body)), "url="+claim+`"`) {
+		t.Fatalf("%s", a.body)
+	}
+	v.get(address).want(403)
+	v.outside()
+	h.owner()
+	if a := v.get(h.api.Visit()).want(200); !strings.Contains(string(a.body), `url=/"`) {
+		t.Fatalf("%s", a.body)
+	}
+	v.outside()
+}
+
 func TestKeysAreBounded(t *testing.T) {
 	d, now := newDoor(), time.Now()
-	first := d.key("/", now)
+	first := d.key(pass{to: "/"}, now)
 	for range maxKeys {
-		d.key("/", now.Add(time.Second))
+		d.key(pass{to: "/"}, now.Add(time.Second))
 	}
 	if _, ok := d.use(first, now); ok || len(d.keys) != maxKeys {
 		t.Fatal("the oldest key did not make room", len(d.keys))
 	}
-	k := d.key("/x", now)
+	k := d.key(pass{to: "/x"}, now)
 	if _, ok := d.use(k, now.Add(keyFor)); ok {
 		t.Fatal("an old key works")
 	}
-	k = d.key("/x", now)
-	if to, ok := d.use(k, now); !ok || to != "/x" {
-		t.Fatal(to, ok)
+	k = d.key(pass{to: "/x"}, now)
+	if p, ok := d.use(k, now); !ok || p.to != "/x" {
+		t.Fatal(p, ok)
 	}
 }
 

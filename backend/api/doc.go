@@ -22,4 +22,15 @@
 // Every route states its policy, or New fails: closed by default. A page of
 // another origin gets no cookie (it is not ambient authority for it), and the
 // routes marked own answer it nothing at all.
+//
+// # The window's way in
+//
+// GET /desktop/enter takes a key that works once and for a minute. Where a browser
+// has to be opened with it, it stands in a command line, which all users of a PC
+// can read. So on Linux the peer's socket must belong to the user of this process
+// (/proc/net/tcp, read while the request waits). Where that cannot be known (macOS
+// and Windows, a /proc without these tables, a socket that was passed on from
+// another network namespace) single use is all that protects: who comes first
+// is in, and the other is told that the address was used. The claim code is only
+// in what enter answers, never in an address that a program is started with.
 package api

@@ -20,3 +20,13 @@ func (n *Node) Healthy() error { return n.db.Broken() }
 // Enter is an address at which a window on this PC comes in, once and within a
 // minute. It ends at the page to, which begins with a slash.
 func (n *Node) Enter(to string) string { return n.URL() + n.api.Enter(to) }
+
+// Page is an address for a browser of this PC, which does not become the window:
+// one that works once and brings the claim code while there is no owner, then the
+// plain one.
+func (n *Node) Page() string {
+	if _, owned := n.auth.Owner(); owned {
+		return n.URL()
+	}
+	return n.URL() + n.api.Visit()
+}

@@ -128,7 +128,7 @@ export const t = {
     claimTitle: 'Is this your PC2?',
     claimLead: 'It has no owner yet. The claim code shows that you are at the PC itself.',
     claimLabel: 'Claim code',
-    claimHint: 'Twelve letters and digits. PC2 prints it when it starts, and its menu in the tray shows it.',
+    claimHint: 'Twelve letters and digits. On the PC itself, Open PC2 and Open in browser in the tray menu bring it along; PC2 started in a terminal prints it there.',
     claimShort: (n: number) => `A claim code has twelve letters and digits; this has ${n}.`,
 
     welcomeTitle: 'First, your key',

@@ -188,6 +188,13 @@ func TestTrustedWindow(t *testing.T) {
 	if n := len(o.get("/auth/list-sessions").want(200).list()); n != sessions {
 		t.Fatal("a window that has its session got another one")
 	}
+	started := h.visitor().page() // the program again: a window without its cookie
+	started.in("/")
+	if n := len(o.get("/auth/list-sessions").want(200).list()); n != sessions {
+		t.Fatalf("the window has left a session behind: %d, and before %d", n, sessions)
+	}
+	fresh.get("/auth/list-sessions").want(401, "reauth_required")
+	fresh = started
 	fresh.post("/desktop/trust", map[string]any{"trusted": false}).want(200)
 	last := h.visitor().page()
 	last.in("/")
@@ -228,6 +235,12 @@ func TestHandover(t *testing.T) {
 	}
 	w.get("/desktop/handover").want(410, "pair_expired")
 	o.post("/desktop/handover/answer", map[string]any{"key": key, "allow": true}).want(410, "pair_expired")
+	sessions := len(o.get("/auth/list-sessions").want(200).list())
+	o.post("/desktop/handover/answer", map[string]any{"key": ask(), "allow": true}).want(200)
+	w.get("/desktop/handover").want(200)
+	if n := len(o.get("/auth/list-sessions").want(200).list()); n != sessions {
+		t.Fatalf("the window has left a session behind: %d, and before %d", n, sessions)
+	}
 	if who := w.get("/whoami").text("username"); who != o.key.address().String() {
 		t.Fatal("the window has no cookie:", who)
 	}

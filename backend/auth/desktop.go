@@ -73,6 +73,7 @@ func (d *Desk) trusted(q store.Queryer) (*wallet.Address, error) {
 }
 
 // EnterTrusted opens a session for the owner who has consented; nil when none has.
+// It takes the place of the window's earlier one.
 func (d *Desk) EnterTrusted(ctx context.Context, label string, ip netip.Addr, ua string) (*Login, error) {
 	if w, err := d.trusted(d.db.Read(ctx)); err != nil || w == nil {
 		return nil, err
@@ -84,7 +85,7 @@ func (d *Desk) EnterTrusted(ctx context.Context, label string, ip netip.Addr, ua
 		if err != nil || w == nil {
 			return err
 		}
-		in, err := d.letIn(tx, *w, letIn{via: "desktop", label: label, ip: ip, agent: ua})
+		in, err := d.letWindowIn(tx, *w, letIn{label: label, ip: ip, agent: ua})
 		l = &in
 		return err
 	})
@@ -94,11 +95,23 @@ func (d *Desk) EnterTrusted(ctx context.Context, label string, ip netip.Addr, ua
 	return l, nil
 }
 
-// SignInWindow opens a session for p's wallet, since p said so.
+// SignInWindow opens a session for p's wallet, since p said so, in the place of the
+// window's earlier one.
 func (d *Desk) SignInWindow(ctx context.Context, p Principal, label string, ip netip.Addr, ua string) (l Login, err error) {
 	err = d.db.Write(ctx, func(tx *store.Tx) error {
-		l, err = d.letIn(tx, p.User.Wallet, letIn{via: "desktop", by: p.Session.ID, label: label, ip: ip, agent: ua})
+		l, err = d.letWindowIn(tx, p.User.Wallet, letIn{by: p.Session.ID, label: label, ip: ip, agent: ua})
 		return err
 	})
 	return l, err
+}
+
+// letWindowIn ends what the window had before: each start of the program would
+// leave a session else, and too many end those of other devices.
+func (d *Desk) letWindowIn(tx *store.Tx, w wallet.Address, in letIn) (Login, error) {
+	at := d.now().UnixMilli()
+	if _, err := d.end(tx, w, ReasonRevoked, endWindow, at, w, at, w); err != nil {
+		return Login{}, err
+	}
+	in.via = "desktop"
+	return d.letIn(tx, w, in)
 }

@@ -39,6 +39,12 @@ const (
 		AND ((kind = 'web' AND (session_id <> ? OR ?)) OR (kind <> 'web' AND ((parent_session_id IS NOT NULL AND (parent_session_id <> ? OR ?)) OR ?)))
 		RETURNING session_id`
 
+	// endWindow: wallet, now, wallet. There is one window, so its earlier sessions are
+	// of a process that has gone.
+	endWindow = `UPDATE sessions SET revoked_at = ? WHERE wallet_address = ? AND revoked_at IS NULL AND expires_at > ?
+		AND (created_via = 'desktop' OR parent_session_id IN (SELECT session_id FROM sessions WHERE wallet_address = ? AND created_via = 'desktop'))
+		RETURNING session_id`
+
 	// endIdlest: wallet, now, how many stay.
 	endIdlest = `UPDATE sessions SET revoked_at = ? WHERE session_id IN (
 		SELECT session_id FROM sessions WHERE wallet_address = ? AND kind = 'web' AND revoked_at IS NULL AND expires_at > ?

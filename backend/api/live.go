@@ -155,7 +155,7 @@ func (l *live) run(ctx context.Context) error {
 		case r := <-l.asks.C():
 			h.ask(r)
 		case n := <-l.reach.C():
-			h.everybody(say("boson.status", map[string]any{"username": username(n.State), "connectivity": link(n.State)}))
+			h.everybody(reachFrame(n.State))
 		case <-l.wake:
 			l.deliver(h)
 		case <-soon.C:
@@ -170,6 +170,9 @@ func (l *live) run(ctx context.Context) error {
 		if l.ends.Lost() > 0 {
 			l.recheck(h)
 		}
+		if l.reach.Lost() > 0 { // perhaps the newest
+			h.everybody(reachFrame(l.s.cfg.Net.State()))
+		}
 		h.tell(time.Now())
 		if next := h.due(); next != due && !next.IsZero() {
 			due = next
@@ -178,6 +181,10 @@ func (l *live) run(ctx context.Context) error {
 	}
 	l.close(h)
 	return nil
+}
+
+func reachFrame(n connectivity.State) frame {
+	return say("boson.status", map[string]any{"username": username(n), "connectivity": link(n)})
 }
 
 // post has f run on the hub, after what was posted before.

@@ -156,20 +156,20 @@ func (l *Ladder) current() *target {
 	return l.super[l.at]
 }
 
-// set changes the state and tells of it.
+// set changes the state and tells of it, under the lock: who hears of two states
+// hears of the newer one last. Publish waits for nobody.
 func (l *Ladder) set(change func(*State)) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	before := l.state
 	change(&l.state)
 	l.state.derive()
 	if l.state.Path != before.Path {
 		l.state.Since = time.Now()
 	}
-	after := l.state
-	l.mu.Unlock()
-	if after != before {
-		l.log.Info("reachability", "path", after.Path, "name", after.Name, "url", after.URL, "trouble", after.Trouble)
+	if after := l.state; after != before {
 		event.Publish(l.bus, Changed{after})
+		l.log.Info("reachability", "path", after.Path, "name", after.Name, "url", after.URL, "trouble", after.Trouble)
 	}
 }
 

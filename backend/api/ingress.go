@@ -23,6 +23,9 @@ func (i ingress) String() string {
 	return [...]string{"lan", "loopback", "gateway"}[i]
 }
 
+// MarshalText is for logs.
+func (i ingress) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
 // forwarding headers tell that a proxy stands in front. From a peer that is no
 // trusted proxy they are not believed, but the request is then not local either:
 // a tunnel on this PC must not open to the world what is for this PC only.

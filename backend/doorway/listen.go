@@ -71,7 +71,9 @@ func Listen(inner net.Listener, cfg Config) (net.Listener, error) {
 	log := cfg.Log.With("part", "doorway")
 	return lobby.New(inner, lobby.Config{
 		Timeout: cfg.Timeout, Max: cfg.Max, Admit: h.admit,
-		Refused: func(c net.Conn, err error) { log.Debug("connection closed", "from", c.RemoteAddr(), "err", err) },
+		Refused: func(c net.Conn, err error) {
+			log.Debug("connection closed", "from", c.RemoteAddr().String(), "err", err)
+		},
 	}), nil
 }
 

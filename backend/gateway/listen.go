@@ -153,7 +153,7 @@ func (g *Gateway) secure(l net.Listener) net.Listener {
 			}
 			return &strictTLS{strict: strict{Conn: t}, state: state}, nil
 		},
-		Refused: func(c net.Conn, err error) { g.log.Debug("no TLS", "from", c.RemoteAddr(), "err", err) },
+		Refused: func(c net.Conn, err error) { g.log.Debug("no TLS", "from", c.RemoteAddr().String(), "err", err) },
 	})
 }
 

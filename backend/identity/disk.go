@@ -198,7 +198,7 @@ func (d *disk) tighten(ctx context.Context) error {
 		}
 		d.step("chmod", name)
 		err = d.root.Chmod(name, have&^othersAny)
-		d.log.WarnContext(ctx, "other users of this PC had rights here", "file", label(name), "mode", info.Mode(), "err", err)
+		d.log.WarnContext(ctx, "other users of this PC had rights here", "file", label(name), "mode", info.Mode().String(), "err", err)
 	}
 	// Some file systems have no modes. Reading can then not be prevented, but keys are not put where others can write.
 	return d.guarded()

@@ -44,5 +44,8 @@ func Parse(s string) (Name, error) {
 
 func (n Name) String() string { return n.s }
 
+// MarshalText writes it as it is read.
+func (n Name) MarshalText() ([]byte, error) { return []byte(n.s), nil }
+
 // IsZero says whether n is no name.
 func (n Name) IsZero() bool { return n.s == "" }

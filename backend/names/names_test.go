@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,19 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A JSON log must not write {} for a name.
+func TestNameInJSON(t *testing.T) {
+	n, err := Parse("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "name", n)
+	if !strings.Contains(log.String(), `"name":"alice"`) {
+		t.Fatal(log.String())
+	}
+}
 
 func TestParse(t *testing.T) {
 	for s, want := range map[string]string{

@@ -53,7 +53,7 @@ func Listen(inner net.Listener, cfg Config) net.Listener {
 		Timeout: cfg.Timeout, Max: cfg.Max,
 		Admit: func(c net.Conn) (net.Conn, error) { return admit(c, cfg.Key) },
 		Refused: func(c net.Conn, err error) {
-			log.Debug("connection closed", "from", c.RemoteAddr(), "err", err)
+			log.Debug("connection closed", "from", c.RemoteAddr().String(), "err", err)
 		},
 	})
 }

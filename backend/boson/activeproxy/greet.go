@@ -24,7 +24,7 @@ func (s *Server) greet(ctx context.Context, g *guest) {
 		linger(l)
 	}
 	if err != nil {
-		s.log.Debug("relay: guest turned away", "from", l.conn.RemoteAddr(), "err", err)
+		s.log.Debug("relay: guest turned away", "from", l.conn.RemoteAddr().String(), "err", err)
 		l.fail(err)
 		return
 	}

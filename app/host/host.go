@@ -133,7 +133,7 @@ func (h *Host) Run(ctx context.Context) error {
 		switch {
 		case err != nil:
 			h.log.Error("the node has ended", "err", err)
-			h.set(State{Kind: Trouble, Sentence: "PC2 could not run. " + plainly(err), Err: err}, nil)
+			h.set(State{Kind: Trouble, Sentence: plainly(err), Err: err}, nil)
 		case ctx.Err() != nil || asked: // perhaps to be started again at once
 			h.set(stopped(), nil)
 		default:
@@ -255,8 +255,8 @@ func (h *Host) set(s State, n *node.Node) {
 // plainly is what fits a tooltip and a notification; the whole error is in the log.
 func plainly(err error) string {
 	if f := fault.As(err); f != nil {
-		return f.Msg
+		return "PC2 could not run. " + f.Msg
 	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return "PC2 could not run: " + strings.TrimRight(line, ":. ") + "."
 }

@@ -1,6 +1,12 @@
 package host
 
-import "pc2/backend/connectivity"
+import (
+	"errors"
+	"strings"
+
+	"pc2/backend/connectivity"
+	"pc2/backend/fault"
+)
 
 // Kind is what people need to know first.
 type Kind string
@@ -26,6 +32,26 @@ type State struct {
 
 // Running says whether the page answers.
 func (s State) Running() bool { return s.URL != "" }
+
+// Detail is what the Sentence leaves out, for who is asked for help: the code and the
+// causes of a fault, the further lines of another error; "" if there is nothing.
+func (s State) Detail() string {
+	if s.Err == nil {
+		return ""
+	}
+	f := (*fault.Error)(nil)
+	if errors.As(s.Err, &f) {
+		if f.Err == nil {
+			return f.Code
+		}
+		return f.Code + ": " + f.Err.Error()
+	}
+	line, more, _ := strings.Cut(s.Err.Error(), "\n")
+	if !strings.Contains(s.Sentence, strings.TrimRight(line, ":. ")) { // it says something else
+		return s.Err.Error()
+	}
+	return more
+}
 
 // running is the state of a node that answers.
 func running(url string, net connectivity.State, broken error) State {

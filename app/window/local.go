@@ -37,25 +37,32 @@ func (w *Window) local() http.Handler {
 		}
 		url := w.take()
 		s := w.cfg.State()
+		headline, sentence := s.Sentence, ""
+		if s.Kind == host.Trouble {
+			headline, sentence = split(s.Sentence)
+		}
 		var b strings.Builder
 		err := localPage.Execute(&b, map[string]any{
-			"To": url, "Token": w.token, "Sentence": s.Sentence, "Waiting": s.Kind == host.Starting, "Trouble": s.Kind == host.Trouble, "Detail": detail(s.Err), "Seen": string(s.Kind) + s.Sentence,
+			"To": url, "Token": w.token, "Headline": headline, "Sentence": sentence, "Waiting": s.Kind == host.Starting, "Trouble": s.Kind == host.Trouble, "Detail": s.Detail(), "Seen": string(s.Kind) + s.Sentence,
 		})
 		if err != nil {
 			w.log.Error("the local page", "err", err)
 			http.Error(rw, "PC2 could not make this page.", http.StatusInternalServerError)
 			return
 		}
+		w.log.Debug("window: the local page", "shows", s.Kind)
 		_, _ = rw.Write([]byte(b.String())) // as above
 	})
 	return m
 }
 
-func detail(err error) string {
-	if err == nil {
-		return ""
+// split takes the first sentence off: the rest is too long for a headline.
+func split(s string) (first, rest string) {
+	first, rest, ok := strings.Cut(s, ". ")
+	if !ok {
+		return s, ""
 	}
-	return err.Error()
+	return first + ".", rest
 }
 
 const emptyPage = `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>PC2</title><style>body{background:light-dark(#f6f8f8,#101314)}</style>`
@@ -76,7 +83,7 @@ button{margin-top:1.25rem;padding:.4375rem 1.25rem;border:0;border-radius:8px;ba
 button:focus-visible{outline:2px solid light-dark(#0c7a70,#5bd0c1);outline-offset:2px} button:disabled{opacity:.6}
 </style></head><body>{{if not .To}}<main class="{{if .Waiting}}waiting{{else if .Trouble}}trouble{{end}}">
 <svg viewBox="0 0 24 24" aria-hidden="true"><path fill="currentColor" fill-rule="evenodd" d="M7 1h10a6 6 0 0 1 6 6v10a6 6 0 0 1-6 6H7a6 6 0 0 1-6-6V7a6 6 0 0 1 6-6Zm4.35 4.72-5.6 4.63A2.1 2.1 0 0 0 5 11.97V17a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-5.03a2.1 2.1 0 0 0-.76-1.62l-5.6-4.63a1.02 1.02 0 0 0-1.29 0ZM12 10.4a3.1 3.1 0 1 1 0 6.2 3.1 3.1 0 0 1 0-6.2Z"/></svg>
-<h1 id="what">{{.Sentence}}</h1>
+<h1 id="what">{{.Headline}}</h1>{{with .Sentence}}<p>{{.}}</p>{{end}}
 {{if .Waiting}}{{else if .Trouble}}<p>Your files are safe where they are.</p>{{with .Detail}}<pre>{{.}}</pre>{{end}}{{else}}<p>Your files are on this PC, and nobody reaches them until you start it again.</p>{{end}}
 {{if not .Waiting}}<button id="start" autofocus>Start</button>{{end}}
 </main>

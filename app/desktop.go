@@ -207,20 +207,13 @@ func (d *desktop) tell(n system.Notice) {
 	}()
 }
 
-// entry is how this program starts at login: with the directory that it has now.
+// entry is how this program starts at login: as it was started now.
 func (d *desktop) entry() autostart.Entry {
 	exe, err := os.Executable()
 	if err != nil {
 		d.log.Warn("the program's own place is not known", "err", err)
 	}
-	args := []string{"--hidden"}
-	if d.flags.Data != "" {
-		args = append(args, "--data", d.dir)
-	}
-	if d.flags.Profile != node.DefaultProfile {
-		args = append(args, "--profile", d.flags.Profile)
-	}
-	return autostart.Entry{ID: "pc2", Name: "PC2", Exec: exe, Args: args}
+	return autostart.Entry{ID: "pc2", Name: "PC2", Exec: exe, Args: d.flags.atLogin(d.dir)}
 }
 
 func (d *desktop) actions() tray.Actions {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -21,6 +22,38 @@ type flags struct {
 	Rest    time.Duration    `help:"How long a closed window keeps its page." default:"1m" hidden:""`
 	Version kong.VersionFlag `help:"Print the version."`
 	Link    []string         `arg:"" optional:"" help:"A pc2:// link to open."`
+}
+
+// atLogin are the arguments of a start at login that finds the same node: dir is
+// where that is. Login starts programs in another folder than a terminal, so files
+// are named in full. What is for one start stays out: the ready file and the
+// recovery phrase.
+func (f flags) atLogin(dir string) []string {
+	args := []string{"--hidden"}
+	if f.Data != "" {
+		args = append(args, "--data", dir)
+	}
+	if f.Profile != "" && f.Profile != node.DefaultProfile {
+		args = append(args, "--profile", profileAtLogin(f.Profile))
+	}
+	if f.Listen != "" {
+		args = append(args, "--listen", f.Listen)
+	}
+	if f.Name != "" {
+		args = append(args, "--name", f.Name)
+	}
+	return args
+}
+
+// profileAtLogin is a profile's name, or its file in full.
+func profileAtLogin(profile string) string {
+	if node.IsProfile(profile) {
+		return profile
+	}
+	if file, err := filepath.Abs(profile); err == nil {
+		return file
+	}
+	return profile // there is no working directory; better than nothing
 }
 
 func main() {

@@ -44,6 +44,12 @@ func profiles() map[string]Profile {
 	}
 }
 
+// IsProfile says whether a profile of this name is built in; else the name is a file's.
+func IsProfile(name string) bool {
+	_, ok := profiles()[name]
+	return ok
+}
+
 // LoadProfile returns the built-in profile of that name, or reads the file.
 func LoadProfile(nameOrFile string) (Profile, error) {
 	if p, ok := profiles()[nameOrFile]; ok {

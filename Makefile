@@ -72,7 +72,7 @@ bench: setup node super ## speed and memory, beside nginx, ssh -R and plain TCP 
 
 figures: linux ## memory of the desktop program, and how long its window takes; on a machine that does nothing else
 	build/setup.sh desktop
-	ls -l out/PC2 | awk '{printf "desktop  out/PC2 %38.1f MB\n", $$5/1e6}'
+	for f in PC2 pc2d pc2super PC2-amd64.exe PC2-arm64.exe; do [ ! -e out/$$f ] || printf 'binary   %-34s %6.1f MB\n' out/$$f "$$(stat -c %s out/$$f | awk '{print $$1/1e6}')"; done
 	PC2_FIGURES=20 LIMIT=900 build/desktop-test.sh Figures
 
 oscheck: ## type-check what is written for macOS and Windows

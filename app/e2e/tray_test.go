@@ -103,6 +103,7 @@ func TestEveryEntry(t *testing.T) {
 			t.Error(label, "can be chosen while it is stopped")
 		}
 	}
+	p.logs(stoppedPage, 0) // the window follows a moment after the tray
 	s.painted("stopped")
 	seen = p.count("desktop/enter")
 	p.click("Start")
@@ -126,6 +127,7 @@ func TestStartButton(t *testing.T) {
 	p.logs(pageRuns, 0)
 	p.click("Stop")
 	p.says("PC2 is stopped")
+	p.logs(stoppedPage, 0)
 	s.painted("stopped-again")
 	p.focus()
 	s.until("it is started by the keyboard", func() bool {
@@ -214,6 +216,9 @@ func TestPageThatDies(t *testing.T) {
 	p.click("Quit")
 	p.leaves()
 }
+
+// stoppedPage is in the log when the window is given the page of a stopped PC2.
+const stoppedPage = `msg="window: the local page" part=window shows=stopped`
 
 func get(u string) (string, error) {
 	if _, err := url.Parse(u); err != nil {

@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"sync"
 
 	"github.com/pkg/browser"
 )
+
+// toStderr keeps what a browser says out of the output, where PC2 prints addresses.
+// The library's variable is read by each opening, so it is set before the first.
+var toStderr = sync.OnceFunc(func() { browser.Stdout = os.Stderr })
 
 // Browse opens an http or https address in the system's browser. It may take
 // as long as that lives: call it on a goroutine.
@@ -16,7 +21,7 @@ func Browse(to string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return errors.New("only addresses that begin with http:// or https:// are opened")
 	}
-	browser.Stdout = os.Stderr
+	toStderr()
 	return browser.OpenURL(to)
 }
 
@@ -27,6 +32,6 @@ func Folder(dir string) error {
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s is no folder", dir)
 	}
-	browser.Stdout = os.Stderr
+	toStderr()
 	return browser.OpenFile(dir)
 }

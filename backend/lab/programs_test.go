@@ -101,9 +101,10 @@ func mapper(ctx context.Context, args []string) error {
 			pause(ctx, 500*time.Millisecond)
 			continue
 		}
+		at := m.External().Addr() // of another router, if others see us elsewhere
 		tell(report{
 			Event: "mapped", External: m.External().String(), Method: string(m.Method()), Private: m.Private(),
-			Behind: m.Behind(parse(*seen)), Millis: ms,
+			Behind: m.Private() || !at.IsUnspecified() && at != parse(*seen), Millis: ms,
 		})
 		if err := m.Run(ctx); err != nil {
 			tell(report{Event: "lost", Error: err.Error(), Kind: kind(err)})

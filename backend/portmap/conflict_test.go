@@ -112,17 +112,16 @@ func TestLowPort(t *testing.T) {
 func TestDoubleNAT(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		external        string
-		private, behind bool
+		external string
+		private  bool
 	}{
-		{"8.8.4.4", false, false},
-		{"8.8.8.8", false, true}, // others see another
-		{"192.168.1.7", true, true},
-		{"100.64.3.4", true, true},
-		{"0.0.0.0", false, false}, // it does not know
-		{"", false, false},
-		{"fe80::1", false, false},
-		{"a lie", false, false},
+		{"8.8.4.4", false},
+		{"192.168.1.7", true},
+		{"100.64.3.4", true},
+		{"0.0.0.0", false}, // it does not know
+		{"", false},
+		{"fe80::1", false},
+		{"a lie", false},
 	} {
 		for _, language := range []struct {
 			name string
@@ -138,8 +137,8 @@ func TestDoubleNAT(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if m.Private() != c.private || m.Behind(netip.MustParseAddr("::ffff:8.8.4.4")) != c.behind {
-					t.Errorf("%v: private %v, behind %v", m.External(), m.Private(), m.Behind(netip.MustParseAddr("8.8.4.4")))
+				if m.Private() != c.private {
+					t.Errorf("%v: private %v", m.External(), m.Private())
 				}
 				if e := r.mapped(); len(e) != 1 {
 					t.Errorf("router has %v", e)

@@ -4,7 +4,7 @@
 //	c := portmap.New(portmap.Config{Log: log, Description: "PC2"})
 //	m, err := c.Map(ctx, 4433)            // ErrNone: no router answers; ErrRefused: it does not want to
 //	m.External()                          // 203.0.113.7:4433
-//	m.Private(), m.Behind(seen)           // another router stands before this one
+//	m.Private()                           // another router stands before this one
 //	err = m.Run(ctx)                      // renews; ErrLost, ErrTaken, ErrMoved; nil when ctx ends: the port is given back
 //	c.Watch(ctx, again)                   // calls again when the PC came to another network, or woke
 //
@@ -28,6 +28,14 @@
 // The search for UPnP sends multicast on the interface of the default route, and none
 // when the gateway is a loopback address (tests). Whoever must not speak to the network
 // must not call Map.
+//
+// # Which router
+//
+// A PC may have several default routes: cable and radio, or a VPN. Only the gateway of
+// the preferred one (the lowest metric) is asked, and all UPnP devices and services
+// that it shows. A port of another router would be of no use: visitors would come in
+// through it, and this PC's answers leave by the preferred route, under an address that
+// they never asked. When the preference changes, Watch tells, and Map asks the new one.
 //
 // # What is left behind
 //

@@ -12,11 +12,10 @@ import (
 
 // Mapping is a port that the router has given. Run keeps it.
 type Mapping struct {
-	log    *slog.Logger
-	check  time.Duration
-	router netip.Addr
-	offer  offer
-	ask    ask
+	log   *slog.Logger
+	check time.Duration
+	offer offer
+	ask   ask
 
 	mu    sync.Mutex
 	grant grant
@@ -25,7 +24,7 @@ type Mapping struct {
 func newMapping(c *Client, gw netip.Addr, o offer, a ask, g grant) *Mapping {
 	return &Mapping{
 		log: c.log.With("router", gw, "method", o.method()), check: c.cfg.Check,
-		router: gw, offer: o, ask: a, grant: g,
+		offer: o, ask: a, grant: g,
 	}
 }
 
@@ -40,21 +39,11 @@ func (m *Mapping) External() netip.AddrPort {
 // Method says how the router was asked.
 func (m *Mapping) Method() Method { return m.offer.method() }
 
-// Router is the gateway that gave the port.
-func (m *Mapping) Router() netip.Addr { return m.router }
-
 // Private says that the router's own external address is not one of the internet:
 // a second router or the provider's NAT stands before it.
 func (m *Mapping) Private() bool {
 	a := m.External().Addr()
 	return !a.IsUnspecified() && !public(a)
-}
-
-// Behind says that another router stands before this one: its address is
-// private, or not the one that others see us come from.
-func (m *Mapping) Behind(seen netip.Addr) bool {
-	a, seen := m.External().Addr(), seen.Unmap()
-	return m.Private() || seen.Is4() && !a.IsUnspecified() && a != seen
 }
 
 const (

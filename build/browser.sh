@@ -26,6 +26,8 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/pc2-e2e-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 CGO_ENABLED=0 go build -o "$tmp/" ./backend/cmd/pc2d ./backend/cmd/pc2super
 
+# Without a locale Chromium mistakes what is dropped: names of files are UTF-8.
+export LC_ALL=C.UTF-8
 export TMPDIR=$tmp PC2D=$tmp/pc2d PC2SUPER=$tmp/pc2super CHROMIUM=$browser EVIDENCE_DIR=$root/artifacts/browser
 rm -rf "$EVIDENCE_DIR" "$EVIDENCE_DIR-first"
 if [ -n "${SCREENSHOTS:-}" ]; then

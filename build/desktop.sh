@@ -47,7 +47,7 @@ X
   echo "$buspid" >>"$dir/pids"
   cat >"$dir/env" <<X
 export DISPLAY=:$n DBUS_SESSION_BUS_ADDRESS='$bus' HOME='$dir/home' XDG_RUNTIME_DIR='$dir/run' XDG_CONFIG_HOME='$dir/config'
-export GTK_THEME=Adwaita NO_AT_BRIDGE=1 XDG_CURRENT_DESKTOP=XFCE LIBGL_ALWAYS_SOFTWARE=1
+export GTK_THEME=Adwaita NO_AT_BRIDGE=1 XDG_CURRENT_DESKTOP=XFCE LIBGL_ALWAYS_SOFTWARE=1 LC_ALL=C.UTF-8
 unset WAYLAND_DISPLAY XDG_SESSION_TYPE
 X
   . "$dir/env"

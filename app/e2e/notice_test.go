@@ -97,21 +97,23 @@ func (n *notices) away() {
 	})
 }
 
-// history is what dunst itself has shown: titles, the newest first.
+// history is what dunst itself has shown: titles, the newest first. Asked without
+// dunstctl, which needs systemd's busctl for it.
 func (n *notices) history() (titles []string) {
 	n.Helper()
-	out, err := exec.Command("dunstctl", "history").Output()
+	c, err := dbus.ConnectSessionBus()
 	if err != nil {
 		n.Fatal(err)
 	}
-	var h struct {
-		Data [][]struct{ Summary struct{ Data string } }
+	defer c.Close()
+	var shown []map[string]dbus.Variant
+	err = c.Object("org.freedesktop.Notifications", "/org/freedesktop/Notifications").Call("org.dunstproject.cmd0.NotificationListHistory", 0).Store(&shown)
+	if err != nil {
+		n.Fatal(err)
 	}
-	if err := json.Unmarshal(out, &h); err != nil || len(h.Data) != 1 {
-		n.Fatalf("%v %s", err, out)
-	}
-	for _, x := range h.Data[0] {
-		titles = append(titles, x.Summary.Data)
+	for _, x := range shown {
+		title, _ := x["summary"].Value().(string)
+		titles = append(titles, title)
 	}
 	return titles
 }

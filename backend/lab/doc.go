@@ -1,7 +1,14 @@
-// Package lab holds no program, only tests: a small internet inside this PC, made of
-// network namespaces, in which real programs meet a real home router.
+// Package lab is for tests: a small internet inside this PC, made of network
+// namespaces, in which real programs meet a real home router.
 //
 //	make lab        # as root; make test runs it too when it is root
+//
+//	func TestMain(m *testing.M) { os.Exit(lab.Main(m, nil)) }
+//
+//	lab.Needs(t)                                        // root, or it is skipped
+//	n := lab.NewHome(lab.NewNetwork(t)).WithSuper()     // as drawn
+//	n.Router.Serve(lab.Speaks{UPnP: true})
+//	argv := n.PC.Inside("pc2d", "serve", "--profile", n.Profile)
 //
 //	inet 25.25.25.2 ──▶ 25.25.25.1 router 192.168.77.1 ──▶ home 192.168.77.2
 //	visitors,             nftables NAT,          bridge │   the PC with the node

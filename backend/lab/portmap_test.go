@@ -11,28 +11,28 @@ import (
 func parse(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // visit connects from the internet and returns what it heard.
-func (h *home) visit(address string) report {
+func (h *Home) visit(address string) report {
 	h.t.Helper()
 	p := h.inet.role("visitor", address)
-	defer p.kill()
+	defer p.Kill()
 	return p.event("heard")
 }
 
 // greeted checks that an address leads to the PC, through the router's mapping.
 // Not always at once: miniupnpd takes a mapping away for a moment to renew it.
-func (h *home) greeted(address string) {
+func (h *Home) greeted(address string) {
 	h.t.Helper()
-	before := h.router.mappedBytes()
+	before := h.Router.mappedBytes()
 	eventually(h.t, "the PC answers at "+address, func() bool {
 		return strings.HasPrefix(h.visit(address).Heard, "home, visited by "+inetAddr+":")
 	})
-	if h.router.mappedBytes() == before {
+	if h.Router.mappedBytes() == before {
 		h.t.Fatal("no byte went through a mapped port")
 	}
 }
 
 // dark checks that an address leads nowhere.
-func (h *home) dark(address string) {
+func (h *Home) dark(address string) {
 	h.t.Helper()
 	if r := h.visit(address); r.Heard != "" {
 		h.t.Fatalf("%s: heard %q", address, r.Heard)
@@ -42,27 +42,27 @@ func (h *home) dark(address string) {
 const pcPort = routerAddr + ":4433"
 
 func TestPortmap(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		serve  serve
+		serve  Speaks
 		rules  string
 		method string
 	}{
-		{"upnp 2", serve{upnp: true}, "", "upnp"},
-		{"upnp 1", serve{upnp: true, extra: "force_igd_desc_v1=yes"}, "", "upnp"},
-		{"nat-pmp", serve{pmp: true}, noPCP, "nat-pmp"},
-		{"pcp", serve{pmp: true}, "", "pcp"},
-		{"all", serve{upnp: true, pmp: true}, "", ""}, // whichever answers in time
+		{"upnp 2", Speaks{UPnP: true}, "", "upnp"},
+		{"upnp 1", Speaks{UPnP: true, extra: "force_igd_desc_v1=yes"}, "", "upnp"},
+		{"nat-pmp", Speaks{PMP: true}, noPCP, "nat-pmp"},
+		{"pcp", Speaks{PMP: true}, "", "pcp"},
+		{"all", Speaks{UPnP: true, PMP: true}, "", ""}, // whichever answers in time
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHome(newNetwork(t))
-			h.router.do(c.rules, "nft", "-f", "-")
+			h := NewHome(NewNetwork(t))
+			h.Router.Do(c.rules, "nft", "-f", "-")
 			h.dark(pcPort)
-			h.router.serve(c.serve)
-			pc := h.pc.role("mapper")
+			h.Router.Serve(c.serve)
+			pc := h.PC.role("mapper")
 			m := pc.event("mapped")
 			if c.method != "" && m.Method != c.method || m.External != pcPort || m.Private || m.Behind {
 				t.Fatalf("got %+v", m)
@@ -72,26 +72,26 @@ func TestPortmap(t *testing.T) {
 
 			// Another host cannot have it meanwhile, nor take it away. (Of a busy
 			// router the PC might believe that it lost its mapping, and give it up.)
-			pc.freeze()
+			pc.Freeze()
 			guest := h.guest.role("mapper")
 			if m := guest.event("mapped"); m.External == pcPort {
 				t.Fatalf("guest got %+v", m)
 			}
 			guest.stop()
-			pc.thaw()
+			pc.Thaw()
 			h.greeted(pcPort)
 
 			// After a crash the same port is found again, and no second one made.
-			pc.kill()
-			pc = h.pc.role("mapper")
+			pc.Kill()
+			pc = h.PC.role("mapper")
 			if m := pc.event("mapped"); m.External != pcPort {
 				t.Fatalf("after a crash: %+v", m)
 			}
 			h.greeted(pcPort)
-			eventually(t, "one mapping", func() bool { return len(h.router.mappings()) == 1 })
+			eventually(t, "one mapping", func() bool { return len(h.Router.Mappings()) == 1 })
 
 			pc.stop()
-			eventually(t, "nothing is left behind", func() bool { return len(h.router.mappings()) == 0 })
+			eventually(t, "nothing is left behind", func() bool { return len(h.Router.Mappings()) == 0 })
 			h.dark(pcPort)
 		})
 	}

@@ -4,7 +4,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,51 +11,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
+	"testing"
 	"time"
 
 	"pc2/backend/portmap"
 )
 
-// play is main of the program that this binary is in a namespace.
-func play(role string, args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	roles := map[string]func(context.Context, []string) error{
-		"mapper": mapper, "visitor": visitor,
-		"pc2d": pc2d, "pc2super": pc2super, "watch": watch, "browse": browse, "liar": liar,
-	}
-	run, ok := roles[role]
-	if !ok {
-		fmt.Println("no role", role)
-		return 2
-	}
-	if err := run(ctx, args); err != nil {
-		tell(report{Event: "error", Error: err.Error()})
-		return 1
-	}
-	return 0
+func TestMain(m *testing.M) {
+	os.Exit(Main(m, map[string]Role{"mapper": mapper, "visitor": visitor, "pc2d": pc2d, "watch": watch, "liar": liar}))
 }
-
-// report is a line that a program writes.
-type report struct {
-	Event    string `json:"event"`
-	External string `json:"external,omitempty"`
-	Method   string `json:"method,omitempty"`
-	Private  bool   `json:"private,omitempty"`
-	Behind   bool   `json:"behind,omitempty"`
-	Error    string `json:"error,omitempty"`
-	Kind     string `json:"kind,omitempty"`
-	Heard    string `json:"heard,omitempty"`
-	Millis   int64  `json:"ms,omitempty"`
-	Bytes    int64  `json:"bytes,omitempty"`
-	Path     string `json:"path,omitempty"`
-	Sentence string `json:"sentence,omitempty"`
-	Hint     string `json:"hint,omitempty"`
-}
-
-func tell(r report) { json.NewEncoder(os.Stdout).Encode(r) }
 
 // kind names the sentinel of an error.
 func kind(err error) string {
@@ -116,13 +79,6 @@ func mapper(ctx context.Context, args []string) error {
 	return nil
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 func greet(l net.Listener) {
 	for {
 		c, err := l.Accept()
@@ -147,11 +103,4 @@ func visitor(ctx context.Context, args []string) error {
 	b, err := io.ReadAll(io.LimitReader(c, 1<<10))
 	tell(report{Event: "heard", Heard: string(b), Error: message(err)})
 	return nil
-}
-
-func message(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

@@ -13,9 +13,9 @@ import (
 const darkAtMost = 10 * time.Second
 
 func TestMapped(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		n := h.withSuper()
-		pc2d, watch := n.startNode(h.pc)
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		n := h.WithSuper()
+		pc2d, watch := n.startNode(h.PC)
 		if e := watch.path("mapped"); e.Sentence != "Reachable through your router." {
 			t.Errorf("says %q", e.Sentence)
 		}
@@ -23,16 +23,16 @@ func TestMapped(t *testing.T) {
 			t.Errorf("only %d bytes went through the router's port", got)
 		}
 		pc2d.stop()
-		eventually(t, "nothing is left behind", func() bool { return len(h.router.mappings()) == 0 })
+		eventually(t, "nothing is left behind", func() bool { return len(h.Router.Mappings()) == 0 })
 	})
 }
 
 func TestRelayWithoutRouterPort(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
-	h := newHome(newNetwork(t))
-	n := h.withSuper()
-	_, watch := n.startNode(h.pc)
+	h := NewHome(NewNetwork(t))
+	n := h.WithSuper()
+	_, watch := n.startNode(h.PC)
 	if e := watch.path("relay"); e.Sentence != "Reachable through relay "+inetAddr+":8090." {
 		t.Errorf("says %q", e.Sentence)
 	}
@@ -42,17 +42,17 @@ func TestRelayWithoutRouterPort(t *testing.T) {
 }
 
 func TestRouterDiesUnderANode(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		n := h.withSuper()
-		_, watch := n.startNode(h.pc)
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		n := h.WithSuper()
+		_, watch := n.startNode(h.PC)
 		watch.path("mapped")
 		visitor := n.browse()
-		h.router.die()
+		h.Router.Die()
 		watch.path("relay")
 		if got := n.throughMapping(n.download); got != 0 {
 			t.Errorf("%d bytes went through a port that is gone", got)
 		}
-		h.router.serve(s)
+		h.Router.Serve(s)
 		watch.path("mapped")
 		n.mappedAgain()
 		if dark := visitor.dark(); dark > darkAtMost {
@@ -62,9 +62,9 @@ func TestRouterDiesUnderANode(t *testing.T) {
 }
 
 func TestExternalAddressChangesUnderANode(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		n := h.withSuper()
-		_, watch := n.startNode(h.pc)
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		n := h.WithSuper()
+		_, watch := n.startNode(h.PC)
 		watch.path("mapped")
 		visitor := n.browse()
 		h.renumber("25.25.25.77")
@@ -75,35 +75,35 @@ func TestExternalAddressChangesUnderANode(t *testing.T) {
 
 // A visitor never meets the one who took the port: it cannot show the node's key.
 func TestPortStolenFromANode(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		n := h.withSuper()
-		pc2d, watch := n.startNode(h.pc)
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		n := h.WithSuper()
+		pc2d, watch := n.startNode(h.PC)
 		watch.path("mapped")
-		stolen := portIn(t, h.router.mappings()[0])
+		stolen := portIn(t, h.Router.Mappings()[0])
 		visitor := n.browse()
-		pc2d.freeze()
-		h.router.restart(s)
+		pc2d.Freeze()
+		h.Router.restart(s)
 		thief := h.guest.role("mapper", "-port", stolen)
 		if m := thief.event("mapped"); m.External != routerAddr+":"+stolen {
 			t.Fatalf("the thief got %+v", m)
 		}
-		h.router.disconnect()
-		pc2d.thaw()
+		h.Router.disconnect()
+		pc2d.Thaw()
 		n.mappedAgain()
 		if dark := visitor.dark(); dark > darkAtMost {
 			t.Errorf("dark for %s", dark)
 		}
-		eventually(t, "the thief and we have a port each", func() bool { return len(h.router.mappings()) == 2 })
+		eventually(t, "the thief and we have a port each", func() bool { return len(h.Router.Mappings()) == 2 })
 	})
 }
 
 func TestNodeBehindTwoRouters(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
-	h := newInnerHome(newNetwork(t), "192.168.1.2", "192.168.1.1")
-	h.router.serve(serve{upnp: true, pmp: true})
-	n := h.withSuper()
-	_, watch := n.startNode(h.pc)
+	h := newInnerHome(NewNetwork(t), "192.168.1.2", "192.168.1.1")
+	h.Router.Serve(Speaks{UPnP: true, PMP: true})
+	n := h.WithSuper()
+	_, watch := n.startNode(h.PC)
 	e := watch.path("relay")
 	for e.Hint == "" { // the router has not been asked yet
 		e = watch.path("relay")
@@ -117,14 +117,14 @@ func TestNodeBehindTwoRouters(t *testing.T) {
 // A router that lies in each way keeps nobody from starting, and leads nobody to
 // another host.
 func TestLyingRouter(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
-	h := newHome(newNetwork(t))
-	h.guest.do(trap, "nft", "-f", "-")
-	liar := h.router.role("liar")
+	h := NewHome(NewNetwork(t))
+	h.guest.Do(trap, "nft", "-f", "-")
+	liar := h.Router.role("liar")
 	liar.event("lying")
-	n := h.withSuper()
-	_, watch := n.startNode(h.pc)
+	n := h.WithSuper()
+	_, watch := n.startNode(h.PC)
 	for watch.path("relay").Hint == "" { // the router has not been asked yet
 	}
 	n.download()
@@ -133,11 +133,11 @@ func TestLyingRouter(t *testing.T) {
 			t.Errorf("the router was not asked for a %s", way)
 		}
 	}
-	met := func() string { return h.guest.do("", "nft", "list", "counter", "inet", "trap", "met") }
+	met := func() string { return h.guest.Do("", "nft", "list", "counter", "inet", "trap", "met") }
 	if !strings.Contains(met(), "packets 0 ") {
 		t.Errorf("another host was spoken to: %s", met())
 	}
-	h.pc.role("visitor", guestAddr+":80").event("heard")
+	h.PC.role("visitor", guestAddr+":80").event("heard")
 	if strings.Contains(met(), "packets 0 ") {
 		t.Error("the trap is blind")
 	}
@@ -155,15 +155,12 @@ table inet trap {
 `
 
 func TestPublicAddress(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
-	h := newHome(newNetwork(t))
-	h.router.serve(serve{upnp: true, pmp: true})
-	n := h.withSuper()
-	alice := h.space("alice")
-	h.wire(h.inet, "eth1", "25.25.26.1/24", alice, "eth0", "25.25.26.2/24")
-	alice.ip("route", "add", "default", "via", "25.25.26.1")
-	_, watch := n.startNode(alice)
+	h := NewHome(NewNetwork(t))
+	h.Router.Serve(Speaks{UPnP: true, PMP: true})
+	n := h.WithSuper()
+	_, watch := n.startNode(h.Public())
 	if e := watch.path("direct"); e.Sentence != "Reachable directly." {
 		t.Errorf("says %q", e.Sentence)
 	}
@@ -171,16 +168,16 @@ func TestPublicAddress(t *testing.T) {
 }
 
 func TestSuperNodeRestarts(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
-	h := newHome(newNetwork(t))
-	h.router.serve(serve{upnp: true})
-	n := h.withSuper()
-	_, watch := n.startNode(h.pc)
+	h := NewHome(NewNetwork(t))
+	h.Router.Serve(Speaks{UPnP: true})
+	n := h.WithSuper()
+	_, watch := n.startNode(h.PC)
 	watch.path("mapped")
-	n.super.kill()
+	n.Super.Kill()
 	watch.path("offline")
-	n.startSuper()
+	n.StartSuper()
 	watch.path("mapped")
 	n.mappedAgain()
 }

@@ -11,36 +11,36 @@ import (
 // languages are the ways of asking, each with a router that speaks no other.
 var languages = []struct {
 	name  string
-	serve serve
+	serve Speaks
 	rules string
 }{
-	{"upnp", serve{upnp: true, port: 5000}, ""},
-	{"nat-pmp", serve{pmp: true}, noPCP},
-	{"pcp", serve{pmp: true}, ""},
+	{"upnp", Speaks{UPnP: true, port: 5000}, ""},
+	{"nat-pmp", Speaks{PMP: true}, noPCP},
+	{"pcp", Speaks{PMP: true}, ""},
 }
 
 // inEach runs a story in a home with each kind of router, side by side.
-func inEach(t *testing.T, story func(*testing.T, *home, serve)) {
-	needsRoot(t)
+func inEach(t *testing.T, story func(*testing.T, *Home, Speaks)) {
+	Needs(t)
 	t.Parallel()
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHome(newNetwork(t))
-			h.router.do(l.rules, "nft", "-f", "-")
-			h.router.serve(l.serve)
+			h := NewHome(NewNetwork(t))
+			h.Router.Do(l.rules, "nft", "-f", "-")
+			h.Router.Serve(l.serve)
 			story(t, h, l.serve)
 		})
 	}
 }
 
 func TestRouterStopsAndComesBack(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		pc := h.pc.role("mapper")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		pc := h.PC.role("mapper")
 		pc.event("mapped")
 		h.greeted(pcPort)
 
-		h.router.die()
+		h.Router.Die()
 		if e := pc.event("lost"); e.Kind != "lost" {
 			t.Errorf("lost: %+v", e)
 		}
@@ -50,7 +50,7 @@ func TestRouterStopsAndComesBack(t *testing.T) {
 		h.dark(pcPort)
 
 		s.port = 0 // another one than before, as in many routers
-		h.router.serve(s)
+		h.Router.Serve(s)
 		if m := pc.event("mapped"); m.External != pcPort {
 			t.Errorf("again: %+v", m)
 		}
@@ -60,39 +60,39 @@ func TestRouterStopsAndComesBack(t *testing.T) {
 }
 
 func TestRouterHangs(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		h.router.daemon.freeze()
-		pc := h.pc.role("mapper")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		h.Router.daemon.Freeze()
+		pc := h.PC.role("mapper")
 		if e := pc.event("unmapped"); e.Kind != "none" {
 			t.Errorf("hanging at the start: %+v", e)
 		}
-		h.router.daemon.thaw()
+		h.Router.daemon.Thaw()
 		pc.event("mapped")
 
-		h.router.daemon.freeze()
+		h.Router.daemon.Freeze()
 		if e := pc.event("lost"); e.Kind != "lost" {
 			t.Errorf("hanging later: %+v", e)
 		}
 		h.greeted(pcPort) // its rules still stand, whether it answers or not
-		h.router.daemon.thaw()
+		h.Router.daemon.Thaw()
 		if m := pc.event("mapped"); m.External != pcPort {
 			t.Errorf("again: %+v", m)
 		}
 		pc.stop()
-		eventually(t, "nothing is left behind", func() bool { return len(h.router.mappings()) == 0 })
+		eventually(t, "nothing is left behind", func() bool { return len(h.Router.Mappings()) == 0 })
 	})
 }
 
 // A router that was restarted has lost its mappings and nothing else: they are set
 // up again before anybody notices.
 func TestRouterForgets(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		pc := h.pc.role("mapper")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		pc := h.PC.role("mapper")
 		pc.event("mapped")
-		pc.freeze()
-		h.router.restart(s)
-		pc.thaw()
-		eventually(t, "mapped again", func() bool { return len(h.router.mappings()) == 1 })
+		pc.Freeze()
+		h.Router.restart(s)
+		pc.Thaw()
+		eventually(t, "mapped again", func() bool { return len(h.Router.Mappings()) == 1 })
 		h.greeted(pcPort)
 		pc.stop()
 		if said := pc.said(); strings.Contains(said, `"event":"lost"`) {
@@ -102,16 +102,16 @@ func TestRouterForgets(t *testing.T) {
 }
 
 func TestAnotherHostTakesThePort(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		pc := h.pc.role("mapper")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		pc := h.PC.role("mapper")
 		pc.event("mapped")
-		pc.freeze()
-		h.router.restart(s)
+		pc.Freeze()
+		h.Router.restart(s)
 		guest := h.guest.role("mapper")
 		if m := guest.event("mapped"); m.External != pcPort {
 			t.Fatalf("the guest got %+v", m)
 		}
-		pc.thaw()
+		pc.Thaw()
 		if e := pc.event("lost"); e.Kind != "taken" && e.Kind != "moved" {
 			t.Errorf("lost: %+v", e)
 		}
@@ -127,8 +127,8 @@ func TestAnotherHostTakesThePort(t *testing.T) {
 }
 
 func TestExternalAddressChanges(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		pc := h.pc.role("mapper", "-seen", "25.25.25.77")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		pc := h.PC.role("mapper", "-seen", "25.25.25.77")
 		if m := pc.event("mapped"); !m.Behind || m.Private {
 			t.Errorf("a router that says another address than others see: %+v", m)
 		}
@@ -146,13 +146,13 @@ func TestExternalAddressChanges(t *testing.T) {
 }
 
 func TestLeases(t *testing.T) {
-	inEach(t, func(t *testing.T, h *home, s serve) {
-		pc := h.pc.role("mapper", "-lease", "4s")
+	inEach(t, func(t *testing.T, h *Home, s Speaks) {
+		pc := h.PC.role("mapper", "-lease", "4s")
 		pc.event("mapped")
 		time.Sleep(9 * time.Second) // more than two leases
 		h.greeted(pcPort)
-		pc.kill()
-		eventually(t, "the lease of a killed program ends", func() bool { return len(h.router.mappings()) == 0 })
+		pc.Kill()
+		eventually(t, "the lease of a killed program ends", func() bool { return len(h.Router.Mappings()) == 0 })
 		h.dark(pcPort)
 	})
 }
@@ -160,7 +160,7 @@ func TestLeases(t *testing.T) {
 // A second router stands before the first one. Miniupnpd gives no ports then,
 // unless it is told an address.
 func TestDoubleNAT(t *testing.T) {
-	needsRoot(t)
+	Needs(t)
 	t.Parallel()
 	for _, c := range []struct{ name, wan, outer, extra string }{
 		{"private", "192.168.1.2", "192.168.1.1", ""},
@@ -169,9 +169,9 @@ func TestDoubleNAT(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newInnerHome(newNetwork(t), c.wan, c.outer)
-			h.router.serve(serve{upnp: true, pmp: true, extra: c.extra})
-			pc := h.pc.role("mapper", "-seen", routerAddr)
+			h := newInnerHome(NewNetwork(t), c.wan, c.outer)
+			h.Router.Serve(Speaks{UPnP: true, PMP: true, extra: c.extra})
+			pc := h.PC.role("mapper", "-seen", routerAddr)
 			if c.extra == "" {
 				if e := pc.event("unmapped"); e.Kind != "behind" {
 					t.Errorf("got %+v", e)
@@ -191,12 +191,12 @@ func TestDoubleNAT(t *testing.T) {
 }
 
 // newInnerHome is a home whose router stands behind another one.
-func newInnerHome(n *network, wan, outerLAN string) *home {
-	h := &home{network: n, inet: n.space("inet"), pc: n.space("pc")}
+func newInnerHome(n *Network, wan, outerLAN string) *Home {
+	h := &Home{Network: n, inet: n.space("inet"), PC: n.space("pc")}
 	outer := n.router("outer", outerLAN)
-	n.wire(outer.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
-	h.router = n.router("router", lanAddr)
-	outer.plug(h.router.space, "lan1", "wan0", wan)
-	h.router.plug(h.pc, "lan1", "eth0", pcAddr)
+	n.wire(outer.Space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
+	h.Router = n.router("router", lanAddr)
+	outer.plug(h.Router.Space, "lan1", "wan0", wan)
+	h.Router.plug(h.PC, "lan1", "eth0", pcAddr)
 	return h
 }

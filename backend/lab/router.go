@@ -14,19 +14,19 @@ import (
 
 const miniupnpd = "/usr/sbin/miniupnpd"
 
-// router is a home router: NAT by nftables, ports by miniupnpd.
-type router struct {
-	*space
+// Router is a home router: NAT by nftables, ports by miniupnpd.
+type Router struct {
+	*Space
 	wan, lan string // addresses
-	daemon   *program
+	daemon   *Program
 }
 
-// home is the network that most tests want: an internet with one visitor, a
+// Home is the network that most tests want: an internet with one visitor, a
 // router, and a PC and a guest behind it.
-type home struct {
-	*network
-	inet, pc, guest *space
-	router          *router
+type Home struct {
+	*Network
+	inet, PC, guest *Space
+	Router          *Router
 }
 
 const (
@@ -37,33 +37,43 @@ const (
 	lanAddr    = "192.168.77.1"
 )
 
-func newHome(n *network) *home {
-	h := &home{network: n, inet: n.space("inet"), pc: n.space("pc"), guest: n.space("guest")}
-	h.router = n.router("router", lanAddr)
-	n.wire(h.router.space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
-	h.router.wan = routerAddr
-	h.router.plug(h.pc, "lan1", "eth0", pcAddr)
-	h.router.plug(h.guest, "lan2", "eth0", guestAddr)
+// NewHome makes it. The router speaks nothing yet.
+func NewHome(n *Network) *Home {
+	h := &Home{Network: n, inet: n.space("inet"), PC: n.space("pc"), guest: n.space("guest")}
+	h.Router = n.router("router", lanAddr)
+	n.wire(h.Router.Space, "wan0", routerAddr+"/24", h.inet, "eth0", inetAddr+"/24")
+	h.Router.wan = routerAddr
+	h.Router.plug(h.PC, "lan1", "eth0", pcAddr)
+	h.Router.plug(h.guest, "lan2", "eth0", guestAddr)
 	return h
 }
 
+// Public is a computer with an address of the internet.
+func (h *Home) Public() *Space {
+	h.t.Helper()
+	s := h.space("public")
+	h.wire(h.inet, "eth1", "25.25.26.1/24", s, "eth0", "25.25.26.2/24")
+	s.IP("route", "add", "default", "via", "25.25.26.1")
+	return s
+}
+
 // router makes one whose WAN is not connected yet.
-func (n *network) router(name, lan string) *router {
-	r := &router{space: n.space(name), lan: lan}
-	r.ip("link", "add", "lan0", "type", "bridge", "forward_delay", "0")
-	r.ip("addr", "add", lan+"/24", "dev", "lan0")
-	r.ip("link", "set", "lan0", "up")
-	r.do("", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
-	r.do(ruleset, "nft", "-f", "-")
+func (n *Network) router(name, lan string) *Router {
+	r := &Router{Space: n.space(name), lan: lan}
+	r.IP("link", "add", "lan0", "type", "bridge", "forward_delay", "0")
+	r.IP("addr", "add", lan+"/24", "dev", "lan0")
+	r.IP("link", "set", "lan0", "up")
+	r.Do("", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+	r.Do(ruleset, "nft", "-f", "-")
 	return r
 }
 
 // plug connects a computer to the router's LAN.
-func (r *router) plug(s *space, port, dev, addr string) {
+func (r *Router) plug(s *Space, port, dev, addr string) {
 	r.net.t.Helper()
-	r.net.wire(r.space, port, "", s, dev, addr+"/24")
-	r.ip("link", "set", port, "master", "lan0")
-	s.ip("route", "add", "default", "via", r.lan)
+	r.net.wire(r.Space, port, "", s, dev, addr+"/24")
+	r.IP("link", "set", port, "master", "lan0")
+	s.IP("route", "add", "default", "via", r.lan)
 }
 
 // ruleset has the chains that miniupnpd fills. The counter sees only packets that
@@ -88,16 +98,16 @@ table inet igd {
 }
 `
 
-// serve says which languages the router speaks.
-type serve struct {
-	upnp, pmp bool
+// Speaks says which languages the router speaks.
+type Speaks struct {
+	UPnP, PMP bool
 	port      int    // of UPnP's HTTP; 0: any
 	extra     string // lines of the configuration
 }
 
-// serve runs miniupnpd and waits until it answers. Real leases have two minutes
+// Serve runs miniupnpd and waits until it answers. Real leases have two minutes
 // at least; here they may have seconds.
-func (r *router) serve(s serve) {
+func (r *Router) Serve(s Speaks) {
 	r.net.t.Helper()
 	conf := filepath.Join(r.net.dir, r.name+".conf")
 	text := fmt.Sprintf(`ext_ifname=wan0
@@ -118,15 +128,15 @@ model_number=1
 %s
 allow 1024-65535 192.168.0.0/16 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
-`, s.port, yes(s.upnp), yes(s.pmp), s.extra)
+`, s.port, yes(s.UPnP), yes(s.PMP), s.extra)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		r.net.t.Fatal(err)
 	}
 	r.daemon = r.start("miniupnpd", miniupnpd, "-d", "-f", conf, "-P", filepath.Join(r.net.dir, r.name+".pid"))
-	if s.upnp {
+	if s.UPnP {
 		r.daemon.expect("HTTP listening on port")
 	}
-	if s.pmp {
+	if s.PMP {
 		r.daemon.expect("Listening for NAT-PMP/PCP traffic on port")
 	}
 }
@@ -138,25 +148,29 @@ func yes(b bool) string {
 	return "no"
 }
 
-// die stops miniupnpd and forgets what it had set up. (Behind its back rules cannot
+// Die stops miniupnpd and forgets what it had set up. (Behind its back rules cannot
 // be deleted: it remembers them.)
-func (r *router) die() {
+func (r *Router) Die() {
 	r.net.t.Helper()
-	r.daemon.kill()
-	r.do("flush chain inet igd miniupnpd\nflush chain inet igd prerouting_miniupnpd\nflush chain inet igd postrouting_miniupnpd\n", "nft", "-f", "-")
+	r.daemon.Kill()
+	r.Do("flush chain inet igd miniupnpd\nflush chain inet igd prerouting_miniupnpd\nflush chain inet igd postrouting_miniupnpd\n", "nft", "-f", "-")
 	r.disconnect()
 }
 
 // restart loses all mappings, and nothing else.
-func (r *router) restart(s serve) {
+func (r *Router) restart(s Speaks) {
 	r.net.t.Helper()
-	r.die()
-	r.serve(s)
+	r.Die()
+	r.Serve(s)
 }
+
+// Cut pulls the cable to the internet out, and puts it back.
+func (r *Router) Cut()  { r.IP("link", "set", "wan0", "down") }
+func (r *Router) Mend() { r.IP("link", "set", "wan0", "up") }
 
 // disconnect forgets the connections that came in through a mapping: they would
 // outlive it. Others it leaves alone, as the node's to the relay.
-func (r *router) disconnect() {
+func (r *Router) disconnect() {
 	r.net.t.Helper()
 	out, err := exec.Command("ip", "netns", "exec", r.name, "conntrack", "-D", "-g").CombinedOutput()
 	if err != nil && !strings.Contains(string(out), " 0 flow entries") { // it fails when there are none
@@ -164,11 +178,11 @@ func (r *router) disconnect() {
 	}
 }
 
-// mappings are the ports that lead inside now, as nftables has them.
-func (r *router) mappings() []string {
+// Mappings are the ports that lead inside now, as nftables has them.
+func (r *Router) Mappings() []string {
 	r.net.t.Helper()
 	var all []string
-	for line := range strings.Lines(r.do("", "nft", "list", "chain", "inet", "igd", "prerouting_miniupnpd")) {
+	for line := range strings.Lines(r.Do("", "nft", "list", "chain", "inet", "igd", "prerouting_miniupnpd")) {
 		if strings.Contains(line, "dnat") {
 			all = append(all, strings.TrimSpace(line))
 		}
@@ -179,9 +193,9 @@ func (r *router) mappings() []string {
 var counted = regexp.MustCompile(`packets \d+ bytes (\d+)`)
 
 // mappedBytes is what went through mapped ports so far.
-func (r *router) mappedBytes() int64 {
+func (r *Router) mappedBytes() int64 {
 	r.net.t.Helper()
-	out := r.do("", "nft", "list", "counter", "inet", "igd", "mapped")
+	out := r.Do("", "nft", "list", "counter", "inet", "igd", "mapped")
 	m := counted.FindStringSubmatch(out)
 	if m == nil {
 		r.net.t.Fatalf("no counter in %s", out)
@@ -195,12 +209,12 @@ func (r *router) mappedBytes() int64 {
 
 // renumber gives the router another external address, as providers do at night.
 // Miniupnpd learns of it from the kernel. The old address is nobody's.
-func (h *home) renumber(addr string) {
+func (h *Home) renumber(addr string) {
 	h.t.Helper()
-	r := h.router
-	r.ip("addr", "add", addr+"/24", "dev", "wan0")
-	r.ip("addr", "del", r.wan+"/24", "dev", "wan0")
-	r.ip("addr", "replace", addr+"/24", "dev", "wan0") // it goes with the first one unless promote_secondaries is set
+	r := h.Router
+	r.IP("addr", "add", addr+"/24", "dev", "wan0")
+	r.IP("addr", "del", r.wan+"/24", "dev", "wan0")
+	r.IP("addr", "replace", addr+"/24", "dev", "wan0") // it goes with the first one unless promote_secondaries is set
 	r.wan = addr
-	h.inet.ip("neigh", "flush", "dev", "eth0")
+	h.inet.IP("neigh", "flush", "dev", "eth0")
 }

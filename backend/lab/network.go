@@ -4,71 +4,70 @@ package lab
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 )
 
-// network is a set of namespaces that belong to one test.
-type network struct {
-	t      *testing.T
+// Network is a set of namespaces that belong to one test.
+type Network struct {
+	t      testing.TB
 	prefix string
 	dir    string
 }
 
-// space is a network namespace: one computer.
-type space struct {
-	net  *network
+// Space is a network namespace: one computer.
+type Space struct {
+	net  *Network
 	name string // of the namespace
 }
 
-// networks numbers them; the namespaces' names carry the process ID besides.
-var networks atomic.Int32
-
 const prefix = "pc2lab-"
 
-func newNetwork(t *testing.T) *network {
+// NewNetwork belongs to the test, and goes with it.
+func NewNetwork(t testing.TB) *Network {
 	t.Helper()
-	n := &network{t: t, prefix: fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), networks.Add(1)), dir: t.TempDir()}
-	return n
+	return &Network{t: t, prefix: fmt.Sprintf("%s%d-%s-", prefix, os.Getpid(), rand.Text()[:8]), dir: t.TempDir()}
 }
 
 // space makes a computer that has nothing but itself.
-func (n *network) space(name string) *space {
+func (n *Network) space(name string) *Space {
 	n.t.Helper()
-	s := &space{net: n, name: n.prefix + name}
+	s := &Space{net: n, name: n.prefix + name}
 	n.ip("netns", "add", s.name)
 	n.t.Cleanup(func() {
 		if out, err := exec.Command("ip", "netns", "del", s.name).CombinedOutput(); err != nil {
 			n.t.Errorf("namespace left behind: %v: %s", err, out)
 		}
 	})
-	s.ip("link", "set", "lo", "up")
+	s.IP("link", "set", "lo", "up")
 	return s
 }
 
-func (n *network) ip(args ...string) {
+func (n *Network) ip(args ...string) {
 	n.t.Helper()
 	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
 		n.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
 	}
 }
 
-func (s *space) ip(args ...string) {
+// IP configures the computer's network.
+func (s *Space) IP(args ...string) {
 	s.net.t.Helper()
 	s.net.ip(append([]string{"-n", s.name}, args...)...)
 }
 
-// do runs a command inside and returns what it wrote.
-func (s *space) do(stdin string, args ...string) string {
+// Do runs a command inside and returns what it wrote.
+func (s *Space) Do(stdin string, args ...string) string {
 	s.net.t.Helper()
-	cmd := exec.Command("ip", append([]string{"netns", "exec", s.name}, args...)...)
+	in := s.Inside(args...)
+	cmd := exec.Command(in[0], in[1:]...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -79,17 +78,17 @@ func (s *space) do(stdin string, args ...string) string {
 }
 
 // wire connects two computers by a cable; on a bridge when a name is a port of one.
-func (n *network) wire(a *space, devA, addrA string, b *space, devB, addrB string) {
+func (n *Network) wire(a *Space, devA, addrA string, b *Space, devB, addrB string) {
 	n.t.Helper()
 	n.ip("link", "add", devA, "netns", a.name, "type", "veth", "peer", "name", devB, "netns", b.name)
 	for _, end := range []struct {
-		s         *space
+		s         *Space
 		dev, addr string
 	}{{a, devA, addrA}, {b, devB, addrB}} {
 		if end.addr != "" {
-			end.s.ip("addr", "add", end.addr, "dev", end.dev)
+			end.s.IP("addr", "add", end.addr, "dev", end.dev)
 		}
-		end.s.ip("link", "set", end.dev, "up")
+		end.s.IP("link", "set", end.dev, "up")
 	}
 }
 
@@ -117,4 +116,14 @@ func sweep() error {
 		}
 	}
 	return nil
+}
+
+// Processes are those that run inside.
+func (s *Space) Processes() []string {
+	s.net.t.Helper()
+	out, err := exec.Command("ip", "netns", "pids", s.name).CombinedOutput()
+	if err != nil {
+		s.net.t.Fatalf("processes: %v: %s", err, out)
+	}
+	return strings.Fields(string(out))
 }

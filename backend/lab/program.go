@@ -5,6 +5,7 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -22,28 +23,33 @@ import (
 // The test binary is also each program of the lab.
 const roleVariable = "PC2_LAB_ROLE"
 
-func TestMain(m *testing.M) {
+// Role is the main of a program of the lab.
+type Role = func(ctx context.Context, args []string) error
+
+// Main is what TestMain of a package with stories in the lab does: in a namespace
+// this binary is the program that its role says.
+func Main(m *testing.M, more map[string]Role) (code int) {
 	if role := os.Getenv(roleVariable); role != "" {
-		os.Exit(play(role, os.Args[1:]))
+		return play(role, os.Args[1:], more)
 	}
 	if os.Getuid() == 0 {
 		if err := sweep(); err != nil {
 			fmt.Fprintln(os.Stderr, "sweep:", err)
-			os.Exit(1)
+			return 1
 		}
 	}
 	// Stories wait for routers most of the time: more of them at once than CPUs.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	os.Exit(m.Run())
+	return m.Run()
 }
 
-// needsRoot skips where networks cannot be made. With PC2_LAB=1 (make lab) that is
+// Needs skips where networks cannot be made. With PC2_LAB=1 (make lab) that is
 // a failure.
-func needsRoot(t *testing.T) {
+func Needs(t testing.TB) {
 	t.Helper()
 	err := canMakeNetworks()
 	switch {
@@ -83,9 +89,9 @@ var canMakeNetworks = sync.OnceValue(func() error {
 
 const patience = 45 * time.Second // for what takes a second on a PC that is not busy
 
-// program is a process inside a namespace whose lines are read as they come.
-type program struct {
-	t     *testing.T
+// Program is a process inside a namespace whose lines are read as they come.
+type Program struct {
+	t     testing.TB
 	name  string
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -97,17 +103,24 @@ type program struct {
 }
 
 // role starts this binary as another program.
-func (s *space) role(role string, args ...string) *program {
+func (s *Space) role(role string, args ...string) *Program {
 	s.net.t.Helper()
 	return s.start(role, append([]string{"env", roleVariable + "=" + role, "PC2_LOG_LEVEL=debug", os.Args[0]}, args...)...)
 }
 
-// start starts a program. `ip netns exec` becomes it, so its process ID is ours to kill.
-func (s *space) start(name string, args ...string) *program {
+// Inside is the command line that runs a program in the namespace. `ip netns exec`
+// becomes it: its process ID is the program's.
+func (s *Space) Inside(args ...string) []string {
+	return append([]string{"ip", "netns", "exec", s.name}, args...)
+}
+
+// start starts a program.
+func (s *Space) start(name string, args ...string) *Program {
 	t := s.net.t
 	t.Helper()
-	p := &program{t: t, name: name, ended: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.Command("ip", append([]string{"netns", "exec", s.name}, args...)...)
+	p := &Program{t: t, name: name, ended: make(chan struct{}), more: make(chan struct{})}
+	in := s.Inside(args...)
+	p.cmd = exec.Command(in[0], in[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -121,7 +134,7 @@ func (s *space) start(name string, args ...string) *program {
 	}
 	go p.listen(r)
 	t.Cleanup(func() {
-		p.kill()
+		p.Kill()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", p.name, p.short())
 		}
@@ -129,7 +142,7 @@ func (s *space) start(name string, args ...string) *program {
 	return p
 }
 
-func (p *program) listen(r *os.File) {
+func (p *Program) listen(r *os.File) {
 	defer close(p.ended)
 	defer p.cmd.Wait()
 	defer r.Close()
@@ -144,14 +157,14 @@ func (p *program) listen(r *os.File) {
 	}
 }
 
-func (p *program) said() string {
+func (p *Program) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.lines, "\n")
 }
 
 // short is what it said without the requests that were answered well.
-func (p *program) short() string {
+func (p *Program) short() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(slices.DeleteFunc(slices.Clone(p.lines), func(line string) bool {
@@ -160,7 +173,7 @@ func (p *program) short() string {
 }
 
 // expect waits for a line with the text, after those that earlier calls have seen.
-func (p *program) expect(text string) string {
+func (p *Program) expect(text string) string {
 	p.t.Helper()
 	limit := time.After(patience)
 	for ended := false; ; {
@@ -189,7 +202,7 @@ func (p *program) expect(text string) string {
 }
 
 // event reads the next line that is a JSON object with that event.
-func (p *program) event(name string) (e report) {
+func (p *Program) event(name string) (e report) {
 	p.t.Helper()
 	line := p.expect(`{"event":"` + name + `"`)
 	if err := json.NewDecoder(bytes.NewReader([]byte(line))).Decode(&e); err != nil {
@@ -199,29 +212,29 @@ func (p *program) event(name string) (e report) {
 }
 
 // stop asks the program to end and waits.
-func (p *program) stop() {
+func (p *Program) stop() {
 	p.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
 		p.t.Errorf("%s does not end", p.name)
-		p.kill()
+		p.Kill()
 	}
 }
 
-// kill ends the program at once.
-func (p *program) kill() {
+// Kill ends the program at once.
+func (p *Program) Kill() {
 	p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// freeze makes the program hang, until thaw.
-func (p *program) freeze() { p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *program) thaw()   { p.cmd.Process.Signal(syscall.SIGCONT) }
+// Freeze makes the program hang, until Thaw.
+func (p *Program) Freeze() { p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *Program) Thaw()   { p.cmd.Process.Signal(syscall.SIGCONT) }
 
 // eventually waits until ok.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {

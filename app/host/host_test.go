@@ -208,6 +208,8 @@ func TestKinds(t *testing.T) {
 		{connectivity.State{Path: connectivity.Relay, Name: "a"}, nil, Relay},
 		{connectivity.State{Path: connectivity.Relay}, nil, Local},
 		{connectivity.State{Path: connectivity.Offline, Name: "a"}, nil, Local},
+		{connectivity.State{Path: connectivity.Offline, Trying: true}, nil, Starting},
+		{connectivity.State{Path: connectivity.Offline, Name: "a", Trying: true}, errors.New("disk"), Trouble},
 		{connectivity.State{Path: "direct", Name: "a"}, errors.New("disk"), Trouble},
 	} {
 		if got := running("http://x", c.net, c.err); got.Kind != c.want || got.Sentence == "" || !got.Running() {

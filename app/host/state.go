@@ -12,11 +12,11 @@ import (
 type Kind string
 
 const (
-	Starting Kind = "starting"
-	Direct   Kind = "direct" // reachable from outside
-	Router   Kind = "router" // the same, through the router
-	Relay    Kind = "relay"  // through a relay
-	Local    Kind = "local"  // on this PC only
+	Starting Kind = "starting" // until it is known how it is reached; its page may answer already
+	Direct   Kind = "direct"   // reachable from outside
+	Router   Kind = "router"   // the same, through the router
+	Relay    Kind = "relay"    // through a relay
+	Local    Kind = "local"    // on this PC only
 	Stopped  Kind = "stopped"
 	Trouble  Kind = "trouble"
 )
@@ -64,7 +64,10 @@ func running(url string, net connectivity.State, broken error) State {
 	case connectivity.Relay:
 		s.Kind = Relay
 	}
-	if net.Name == "" { // a way in that nobody has an address for
+	switch {
+	case net.Trying: // it answers here already
+		s.Kind = Starting
+	case net.Name == "": // a way in that nobody has an address for
 		s.Kind = Local
 	}
 	if s.Sentence == "" {

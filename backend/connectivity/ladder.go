@@ -109,7 +109,7 @@ func New(cfg Config) *Ladder {
 	}
 	l.lost = map[*target]bool{}
 	l.public, l.ask, l.watch, l.pace, l.nudged = cfg.Public, cfg.Map, cfg.Watch, usual, make(chan struct{}, 1)
-	l.state = State{Since: time.Now()}
+	l.state = State{Since: time.Now(), Trying: len(l.super) > 0}
 	l.state.derive()
 	return l
 }
@@ -241,6 +241,7 @@ func (l *Ladder) Run(ctx context.Context) error {
 		failures++
 		l.log.Debug("not reachable", "failures", failures, "err", err)
 		l.set(func(s *State) {
+			s.Trying = false
 			if code := fault.CodeOf(err); fault.As(err) != nil {
 				s.Trouble = code
 			}

@@ -292,6 +292,25 @@ func TestTakenNameLeavesTheNodeNameless(t *testing.T) {
 	until(t, "reachable as carol", func() bool { st := second.State(); return st.Path == connectivity.Relay && st.Name == "carol" })
 }
 
+// Offline is said only once that is known.
+func TestFirstAttempt(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // and nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	at := silent.Addr().String()
+	l, _ := climb(t, connectivity.Config{Key: key(57), SuperNodes: []connectivity.SuperNode{{ID: key(8).ID(), Peer: key(8).ID(), Relay: at, Gateway: "http://" + at}}, Want: "alice", DB: database(t)})
+	if st := l.State(); !st.Trying || st.Path != connectivity.Offline || st.Sentence != "Looking for a way in from outside…" {
+		t.Fatalf("%+v", st)
+	}
+	silent.Close()
+	<-l.Tried()
+	if st := l.State(); st.Trying || st.Path != connectivity.Offline || !strings.HasPrefix(st.Sentence, "Only on this PC: ") {
+		t.Fatalf("%+v", st)
+	}
+}
+
 // When a super node is gone, the next one takes over, name and all.
 func TestFailover(t *testing.T) {
 	a, b := newSuper(t, 3), newSuper(t, 4)

@@ -25,6 +25,7 @@ func (l *Ladder) began(s *session, granted activeproxy.Session) {
 	l.set(func(st *State) {
 		l.session = s
 		st.Relay, st.Endpoint, st.Trouble, st.rung = s.at.Relay, granted.Endpoint, "", ""
+		st.Trying = false
 	})
 	l.nudge()
 }

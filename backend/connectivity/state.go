@@ -29,6 +29,7 @@ type State struct {
 	Gateway   string
 	Since     time.Time
 	Trouble   string // stable code of what keeps it offline or nameless; "" when nothing does
+	Trying    bool   // the first attempt is still under way: offline does not say much yet
 
 	Way  string // of Mapped: how the router was asked (upnp, nat-pmp, pcp)
 	Port uint16 // of Direct and Mapped: where the super node has met this node
@@ -63,6 +64,8 @@ func (s *State) derive() {
 // sentence says it in words.
 func (s State) sentence() string {
 	switch {
+	case s.Path == Offline && s.Trying:
+		return "Looking for a way in from outside…"
 	case s.Name == "" && s.Trouble == "name_taken":
 		return "Only on this PC: the name that it asked for belongs to another PC2."
 	case s.Name == "" && s.Trouble == "name_invalid":

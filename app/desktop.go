@@ -62,7 +62,7 @@ func newDesktop(f flags, cfg node.Config, one *instance.Instance) *desktop {
 	d.host = host.New(host.Config{Node: cfg, Changed: d.changed, Asked: d.asked, Unlock: keys.Unlock, Log: log})
 	d.window = window.New(window.Config{
 		Enter: d.host.Enter, State: d.host.State, Start: d.host.Start, Browse: system.Browse, Opened: d.open, Closed: d.closed,
-		Down: func() { d.down() }, Early: tray.NeedsLoop, Tray: d.seen, Rest: f.Rest, Icon: icon.App, Log: log,
+		Down: func() { d.down() }, Lost: d.lost, Early: tray.NeedsLoop, Tray: d.seen, Rest: f.Rest, Icon: icon.App, Log: log,
 	})
 	if can {
 		on, err := d.auto.Enabled()
@@ -142,6 +142,18 @@ func (d *desktop) fail(err error) {
 	d.fatal = err
 	d.mu.Unlock()
 	d.window.Quit()
+}
+
+// lost ends the program from within a call that cannot return: the display has
+// gone, since the session has ended.
+func (d *desktop) lost() {
+	d.log.Info("the display has gone, so PC2 ends")
+	d.down()
+	if err := d.one.Release(); err != nil {
+		d.log.Error("release the data directory", "err", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // changed follows the node.
@@ -235,6 +247,10 @@ func (d *desktop) actions() tray.Actions {
 			d.attempt("the folder with the logs", func() error { return system.Folder(filepath.Join(d.dir, "logs")) })
 		},
 		Quit: func() { d.window.Quit() },
+		Ended: func() {
+			d.log.Info("the session's bus has gone, so PC2 ends")
+			d.window.Quit()
+		},
 	}
 }
 

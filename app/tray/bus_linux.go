@@ -1,10 +1,12 @@
 package tray
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
 
+	"fyne.io/systray"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -21,21 +23,42 @@ func Available() (can, shown bool) {
 	return true, err == nil && shown
 }
 
-// awaitShown waits until the item answers on the bus, its menu included.
-func (t *Tray) awaitShown() {
+// awaitShown waits until the item answers on the bus, its menu included, and then
+// heeds the end of the bus: it ends with the session, and nobody sees a tray
+// without it. The next session has another one.
+func (t *Tray) awaitShown() (stop func()) {
 	c, err := dbus.ConnectSessionBus()
 	if err != nil {
 		t.log.Warn("tray: no session bus", "err", err)
-		return
+		return func() {}
 	}
-	defer c.Close()
-	menu := c.Object(fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", os.Getpid()), "/StatusNotifierItem/menu")
-	for range 250 {
-		var version dbus.Variant
-		if err = menu.Call("org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, "com.canonical.dbusmenu", "Version").Store(&version); err == nil {
-			return
+	heeds := context.AfterFunc(c.Context(), t.do.Ended)
+	item := c.Object(fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", os.Getpid()), "/StatusNotifierItem")
+	late := time.Now().Add(5 * time.Second)
+	for !t.heard(item) {
+		if time.Now().After(late) {
+			t.log.Warn("tray: the icon is not on the bus after 5 s")
+			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.log.Warn("tray: the icon is not on the bus after 5 s", "err", err)
+	return func() {
+		heeds()
+		c.Close()
+	}
+}
+
+// heard says whether the bus has what systray is told. Before systray is done
+// with its start, the last thing it does, that is lost.
+func (t *Tray) heard(item dbus.BusObject) bool {
+	t.mu.Lock()
+	text := t.face.Tooltip
+	if t.built {
+		systray.SetTooltip(text)
+	}
+	t.mu.Unlock()
+	var v dbus.Variant
+	err := item.Call("org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, "org.kde.StatusNotifierItem", "ToolTip").Store(&v)
+	tip, _ := v.Value().([]any)
+	return err == nil && len(tip) > 2 && tip[2] == text
 }

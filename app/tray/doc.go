@@ -11,5 +11,6 @@
 //	Windows  a hidden window with its own locked thread
 //	macOS    made on the main goroutine, before Wails runs; lives on Wails's loop
 //
+// On Linux the tray ends with the session's bus, and says so (Actions.Ended).
 // Handlers run on goroutines of their own: a tray that waits is a frozen tray.
 package tray

@@ -21,8 +21,9 @@ func (t *Tray) Start() (stop func()) {
 		runtime.LockOSThread()
 		systray.Run(t.ready, nil)
 	}()
-	t.awaitShown()
+	heedless := t.awaitShown()
 	return func() {
+		heedless()
 		systray.Quit()
 		<-done
 	}

@@ -15,6 +15,8 @@ import (
 // and not again before it has returned.
 type Actions struct {
 	Open, Browser, Copy, QR, Toggle, Update, Logs, Quit func()
+	// Ended is called when the session has ended, and the tray with it.
+	Ended func()
 	// Autostart turns start at login on or off and says what holds then.
 	Autostart func(on bool) (now bool)
 }
@@ -77,7 +79,11 @@ func (t *Tray) ready() {
 	systray.AddSeparator()
 	entry("Quit", t.do.Quit)
 	t.built = true
-	t.apply(Face{})
+	shown := Face{}
+	if runtime.GOOS == "linux" {
+		shown.Tooltip = t.face.Tooltip // not yet: its arrival tells that the item is on the bus
+	}
+	t.apply(shown)
 	t.log.Info("tray: menu built")
 }
 
@@ -102,8 +108,14 @@ func (t *Tray) autostart() {
 	}
 }
 
-// apply shows what differs from old.
+// apply shows what differs from old. On Linux systray panics when the bus has
+// gone, which it does with the session, at any moment.
 func (t *Tray) apply(old Face) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.log.Warn("tray: nothing shows it any more", "reason", p)
+		}
+	}()
 	f, i := t.face, &t.items
 	if f.Icon != old.Icon {
 		systray.SetIcon(icon.Tray(f.Icon))

@@ -47,6 +47,7 @@ func (w *Window) run(hidden bool) (err error) {
 		Windows:       &windows.Options{Theme: windows.SystemDefault},
 		OnBeforeClose: w.closing,
 		OnStartup: func(ctx context.Context) {
+			heedDisplay(w.cfg.Lost)
 			v := &webview{ctx: ctx, take: w.take}
 			w.started(v, hidden)
 			if direct && !hidden {

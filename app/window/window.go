@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ type Config struct {
 	Start  func()                 // asks for a running node
 	Browse func(url string) error // opens the system's browser; may take long
 	Down   func()                 // ends everything else; called when the window ends the program
+	Lost   func()                 // the display has gone, and the window's thread with it; must end the process
 	Early  bool                   // the tray needs the window's loop from the start
 	Tray   bool                   // something can bring back a closed window
 	Rest   time.Duration          // how long a closed window keeps its page; 0: a minute
@@ -89,6 +91,9 @@ func New(cfg Config) *Window {
 	}
 	if cfg.Down == nil {
 		cfg.Down = func() {}
+	}
+	if cfg.Lost == nil {
+		cfg.Lost = func() { os.Exit(1) }
 	}
 	if cfg.Closed == nil {
 		cfg.Closed = func() {}

@@ -44,8 +44,8 @@ test: setup ui oscheck ## every test: Go, page, browser
 	cd frontend && npm run check && npm test
 	build/browser.sh
 
-desktop: linux ## the desktop program on a desktop of its own: tray, window, every menu entry, every way to end
-	build/setup.sh desktop
+desktop: linux ## the desktop program on a desktop of its own: tray, window, every menu entry, every way to end; as root also behind the lab's router
+	build/setup.sh desktop lab
 	build/desktop-test.sh
 
 wine: windows ## the Windows program under wine, on a desktop of its own
@@ -91,7 +91,7 @@ vuln: ## known vulnerabilities (asks the internet)
 screenshots: setup linux ## pictures of every screen, of window, tray and menu into artifacts/
 	build/setup.sh desktop
 	SCREENSHOTS=1 build/browser.sh
-	SCREENSHOTS=1 build/desktop-test.sh 'Entry|Mouse|Notice|Download'
+	SCREENSHOTS=1 build/desktop-test.sh 'Entry|Mouse|Notice|Download|Icon'
 
 ## Housekeeping
 

@@ -4,6 +4,7 @@
 #   build/setup.sh           what make test needs
 #   build/setup.sh test app  several of these at once
 #   build/setup.sh bench     what only the benchmark compares with
+#   build/setup.sh lab       what the NAT lab (backend/lab) needs
 #   build/setup.sh app       what the desktop program is built with
 #   build/setup.sh desktop   what its tests need: a desktop of their own
 #   build/setup.sh wine      what runs the Windows program
@@ -12,11 +13,13 @@ set -euo pipefail
 want=()
 for set in "${@:-test}"; do
   case $set in
-  # desktop-file-utils judges the entry for start at login. The NAT lab (backend/lab)
-  # is the last four. miniupnpd-nftables is the program alone: the package miniupnpd
-  # would start it as a service of this PC. gnome-keyring wants a session bus;
-  # dbus-x11 is the one that does not bring systemd along.
+  # desktop-file-utils judges the entry for start at login. gnome-keyring wants a
+  # session bus; dbus-x11 is the one that does not bring systemd along. The last four
+  # are the lab.
   test) want+=(chromium nginx-light desktop-file-utils gnome-keyring dbus-x11 iproute2 nftables conntrack miniupnpd-nftables) ;;
+  # miniupnpd-nftables is the program alone: the package miniupnpd would start it as a
+  # service of this PC.
+  lab) want+=(iproute2 nftables conntrack miniupnpd-nftables) ;;
   bench) want+=(openssh-client openssh-server) ;;
   app) want+=(libgtk-3-dev libwebkit2gtk-4.1-dev pkg-config gcc) ;;
   wine) want+=(wine wine64 gcc-mingw-w64-x86-64-win32) ;;

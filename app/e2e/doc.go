@@ -10,6 +10,9 @@
 //
 // A story that fails is told once more on a new desktop (build/desktop-test.sh).
 //
+// Some play in the network of backend/lab, where the program's PC has a router:
+// as root, otherwise they are skipped.
+//
 // Nothing is clicked that a person could not click: the menu over D-Bus, as
 // panels do it, and the window by keyboard and mouse.
 package e2e

@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -70,30 +69,6 @@ func TestKilled(t *testing.T) {
 	}
 	p.click("Quit")
 	p.leaves()
-}
-
-// bus is a session bus of this story's own.
-func (s *stage) bus(how string) {
-	s.Helper()
-	bus := exec.Command("dbus-daemon", how, "--nofork", "--print-address=1")
-	out, err := bus.StdoutPipe()
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := bus.Start(); err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(func() {
-		_ = bus.Process.Kill()
-		_ = bus.Wait() // killed
-	})
-	line := make([]byte, 512)
-	n, err := out.Read(line)
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(string(line[:n])))
-	s.set("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 }
 
 // A session bus with nothing on it that shows a tray.

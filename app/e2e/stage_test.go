@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"pc2/backend/lab"
 )
 
 // patience is how long a person would wait, on a machine that is busy.
@@ -31,6 +33,8 @@ type stage struct {
 	opened  string // what the system's browser was asked for, a line each
 	env     []string
 	running *program
+	profile string     // of the network
+	in      *lab.Space // the computer that it runs on; nil: this one
 }
 
 func newStage(t *testing.T) *stage {
@@ -38,7 +42,7 @@ func newStage(t *testing.T) *stage {
 	if os.Getenv("PC2_APP") == "" {
 		t.Skip("needs the built program and a desktop: run it by make desktop")
 	}
-	s := &stage{T: t, dir: t.TempDir()}
+	s := &stage{T: t, dir: t.TempDir(), profile: "local"}
 	s.opened = filepath.Join(s.dir, "opened")
 	bin := filepath.Join(s.dir, "bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
@@ -129,8 +133,12 @@ type ready struct {
 }
 
 func (s *stage) command(args ...string) *exec.Cmd {
-	args = append([]string{"--data", filepath.Join(s.dir, "data"), "--listen", "127.0.0.1:0", "--profile", "local", "--name", "alice"}, args...)
-	cmd := exec.Command(os.Getenv("PC2_APP"), args...)
+	args = append([]string{"--data", filepath.Join(s.dir, "data"), "--listen", "127.0.0.1:0", "--profile", s.profile, "--name", "alice"}, args...)
+	args = append([]string{os.Getenv("PC2_APP")}, args...)
+	if s.in != nil {
+		args = s.in.Inside(args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = s.env
 	return cmd
 }
@@ -269,6 +277,10 @@ func (p *program) leaves() {
 		defer f.Close()
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 	})
+	if p.in != nil {
+		p.nothingIn()
+		return
+	}
 	if !p.isReady() {
 		return
 	}
@@ -334,4 +346,15 @@ func (p *program) closeWindow() {
 	p.Helper()
 	p.focus()
 	p.do("key", "alt+F4")
+}
+
+// nothingIn checks that the lab's computer has no process and no socket any more.
+func (p *program) nothingIn() {
+	p.Helper()
+	if left := p.in.Processes(); len(left) != 0 {
+		p.Fatal("processes are left: ", left)
+	}
+	if left := p.in.Do("", "ss", "-Hltun"); left != "" {
+		p.Fatal("sockets are left: ", left)
+	}
 }

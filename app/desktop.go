@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pc2/app/autostart"
@@ -40,29 +42,30 @@ type desktop struct {
 	clipboard *system.Clipboard
 
 	life      context.Context // of the program; ends what waits for a click
-	seen      bool            // somebody sees the tray
-	told      sync.Once       // that the program goes on without its window
-	down      func()          // ends host and tray
+	seen      atomic.Bool     // something shows the tray
+	sight     chan struct{}   // closed once something has
+	sighted   sync.Once
+	told      sync.Once // that the program goes on without its window
+	down      func()    // ends host and tray
 	mu        sync.Mutex
 	started   bool  // the node has answered once
 	fatal     error // why nothing could be shown
 	hasScreen error // nil: a window may be possible
 }
 
-func newDesktop(f flags, cfg node.Config, one *instance.Instance) *desktop {
+func newDesktop(f flags, cfg node.Config, one *instance.Instance, ending func() bool) *desktop {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: node.LogLevel()}))
-	d := &desktop{flags: f, dir: cfg.Dir, log: log.With("part", "desktop"), one: one, clipboard: system.NewClipboard(), hasScreen: window.Possible()}
+	d := &desktop{flags: f, dir: cfg.Dir, log: log.With("part", "desktop"), one: one, clipboard: system.NewClipboard(), sight: make(chan struct{}), hasScreen: window.Possible()}
 	cfg.UI, cfg.Log, cfg.MorePorts, cfg.Desktop = frontend.FS(), log, morePorts, (*forPage)(d)
 	cfg.OnReady = func(r node.Ready) { node.Welcome(os.Stdout, r) }
 	d.auto = autostart.New(d.entry())
-	can, seen := tray.Available()
-	d.seen = can && seen
+	can := tray.Available()
 	keys := keychain.New()
 	cfg.Keychain, cfg.Custody = keys, d.custody(can)
 	d.host = host.New(host.Config{Node: cfg, Changed: d.changed, Asked: d.asked, Unlock: keys.Unlock, Log: log})
 	d.window = window.New(window.Config{
 		Enter: d.host.Enter, State: d.host.State, Start: d.host.Start, Browse: system.Browse, Opened: d.open, Closed: d.closed,
-		Down: func() { d.down() }, Lost: d.lost, Early: tray.NeedsLoop, Tray: d.seen, Rest: f.Rest, Icon: icon.App, Log: log,
+		Down: func() { d.down() }, Lost: d.lost, Ending: ending, Early: tray.NeedsLoop, Tray: d.seen.Load, Rest: f.Rest, Icon: icon.App, Log: log,
 	})
 	if can {
 		on, err := d.auto.Enabled()
@@ -98,8 +101,6 @@ func (d *desktop) run(ctx context.Context) error {
 		d.log.Warn("no tray and no window here, so PC2 runs as a node alone", "tray", "there is no session bus", "window", d.hasScreen)
 	case d.tray == nil:
 		d.log.Warn("no tray here: closing the window ends PC2", "reason", "there is no session bus")
-	case !d.seen:
-		d.log.Warn("nothing here shows the tray: closing the window ends PC2", "reason", "no StatusNotifierWatcher")
 	}
 	parts.Go(func() {
 		if err := d.host.Run(ctx); err != nil {
@@ -111,11 +112,16 @@ func (d *desktop) run(ctx context.Context) error {
 			d.log.Error("a second start will not find this one", "err", err)
 		}
 	})
+	go system.AwaitDisplay(ctx, d.over) // not a part: an X server that hangs must not keep PC2
 	stop := context.AfterFunc(ctx, d.window.Quit)
 	defer stop()
 	d.host.Start()
-	if d.hasScreen == nil && (!d.flags.Hidden || !d.seen) { // never hidden where nothing could bring it back
-		d.second(d.flags.Link)
+	if d.hasScreen == nil {
+		parts.Go(func() {
+			if !d.hidden(ctx) {
+				d.second(d.flags.Link)
+			}
+		})
 	}
 	d.window.Loop()
 	d.down()
@@ -144,6 +150,48 @@ func (d *desktop) fail(err error) {
 	d.window.Quit()
 }
 
+// hidden says whether this start shows no window: it was asked not to, and
+// something shows the tray, which could bring it back. At login that comes up
+// beside this program, so it gets its time.
+func (d *desktop) hidden(ctx context.Context) bool {
+	if !d.flags.Hidden || d.tray == nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return true
+	case <-d.sight:
+		return true
+	case <-time.After(d.flags.Panel):
+		d.log.Warn("nothing here shows the tray: closing the window ends PC2", "reason", "no StatusNotifierWatcher")
+		return false
+	}
+}
+
+// inSight follows what shows the tray. A window that is closed while nothing does
+// ends the program; one that was closed before stays so, and a further start
+// brings it back.
+func (d *desktop) inSight(seen bool) {
+	if seen {
+		d.log.Debug("something shows the tray")
+	} else {
+		d.log.Debug("nothing shows the tray now")
+	}
+	d.seen.Store(seen)
+	if seen {
+		d.sighted.Do(func() { close(d.sight) })
+	}
+}
+
+// over is the end of the session, of which the system gives no other word.
+func (d *desktop) over() {
+	d.log.Info("the session has ended, so PC2 ends")
+	if runtime.GOOS == "windows" { // who returns from there may be ended at once
+		d.lost()
+	}
+	d.window.Quit()
+}
+
 // lost ends the program from within a call that cannot return: the display has
 // gone, since the session has ended.
 func (d *desktop) lost() {
@@ -169,7 +217,7 @@ func (d *desktop) changed(s host.State) {
 	if s.Kind != host.Trouble {
 		return
 	}
-	if first && d.hasScreen != nil && !d.seen { // nobody would ever see it
+	if first && d.hasScreen != nil && !d.seen.Load() { // nobody would ever see it
 		d.fail(s.Err)
 		return
 	}
@@ -246,11 +294,9 @@ func (d *desktop) actions() tray.Actions {
 		Logs: func() {
 			d.attempt("the folder with the logs", func() error { return system.Folder(filepath.Join(d.dir, "logs")) })
 		},
-		Quit: func() { d.window.Quit() },
-		Ended: func() {
-			d.log.Info("the session's bus has gone, so PC2 ends")
-			d.window.Quit()
-		},
+		Quit:  func() { d.window.Quit() },
+		Seen:  d.inSight,
+		Ended: d.over,
 	}
 }
 
@@ -308,6 +354,8 @@ func (p *forPage) Browse(url string) error {
 }
 
 func (p *forPage) Busy(d time.Duration) { p.window.Busy(d) }
+
+func (p *forPage) Again() bool { return p.window.Again() }
 
 // Window is asked by each page that runs in the window.
 func (p *forPage) Window() bool {

@@ -20,6 +20,7 @@ type flags struct {
 	node.Flags
 	Hidden  bool             `help:"Start in the tray, without a window; start at login uses it."`
 	Rest    time.Duration    `help:"How long a closed window keeps its page." default:"1m" hidden:""`
+	Panel   time.Duration    `help:"How long a hidden start waits for something that shows the tray." default:"30s" hidden:""`
 	Version kong.VersionFlag `help:"Print the version."`
 	Link    []string         `arg:"" optional:"" help:"A pc2:// link to open."`
 }
@@ -65,7 +66,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	err := run(ctx, f)
+	err := run(ctx, f, signalled(ends))
 	if errors.Is(err, instance.ErrTold) {
 		fmt.Println(err)
 		return
@@ -73,8 +74,22 @@ func main() {
 	k.FatalIfErrorf(err)
 }
 
+// signalled says whether one of these signals has come, and misses none that some
+// other part of the process has heard: Wails takes them for the close button.
+func signalled(ends []os.Signal) func() bool {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, ends...)
+	return func() bool {
+		// A signal is handed to all who wait for it under a lock that this takes too.
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, ends...)
+		signal.Stop(c)
+		return len(heard) > 0
+	}
+}
+
 // run claims the data directory first, before anything is opened.
-func run(ctx context.Context, f flags) error {
+func run(ctx context.Context, f flags, ending func() bool) error {
 	cfg, err := f.Flags.Config()
 	if err != nil {
 		return err
@@ -83,6 +98,6 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
-	d := newDesktop(f, cfg, one)
+	d := newDesktop(f, cfg, one, ending)
 	return errors.Join(d.run(ctx), one.Release())
 }

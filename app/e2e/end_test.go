@@ -38,18 +38,30 @@ func TestEnds(t *testing.T) {
 			if strings.HasPrefix(c.name, "SIGHUP") && signal.Ignored(syscall.SIGHUP) {
 				t.Skip("under nohup, which PC2 inherits from this test and heeds")
 			}
-			p := newStage(t).start(c.args...)
+			s := newStage(t)
+			told := s.notices()
+			p := s.start(c.args...)
 			c.do(p)
 			p.leaves()
+			for _, n := range told.sofar() {
+				if n.Title != "PC2 goes on" || c.name != "quit, resting" {
+					t.Errorf("it ends, and says %q, %q", n.Title, n.Text)
+				}
+			}
 		})
 	}
 	for _, d := range []time.Duration{0, 30, 60, 100, 150, 200, 300} {
 		t.Run(fmt.Sprintf("SIGTERM %d ms after the click", d), func(t *testing.T) {
-			p := newStage(t).start("--hidden")
+			s := newStage(t)
+			told := s.notices()
+			p := s.start("--hidden")
 			p.click("Open PC2")
 			time.Sleep(d * time.Millisecond)
 			p.signal(syscall.SIGTERM)
 			p.leaves()
+			if n := told.sofar(); len(n) != 0 {
+				t.Error("it ends, and says", n)
+			}
 		})
 	}
 }
@@ -75,7 +87,7 @@ func TestKilled(t *testing.T) {
 func TestNoWatcher(t *testing.T) {
 	s := newStage(t)
 	s.bus("--session")
-	p := s.begin("--hidden")
+	p := s.begin("--hidden", "--panel", "1s")
 	s.until("the ready file", func() bool {
 		if p.isReady() && !p.onBus() {
 			t.Fatal("ready, and the tray is not on the bus")

@@ -66,6 +66,24 @@ func (n *notices) all() []notice {
 	return slices.Clone(n.seen)
 }
 
+// sofar is what came until now: a message of this story's own is the last of it.
+func (n *notices) sofar() []notice {
+	n.Helper()
+	c, err := dbus.ConnectSessionBus()
+	if err != nil {
+		n.Fatal(err)
+	}
+	defer c.Close()
+	// To itself: nothing shows it, the monitor sees it.
+	c.Object(c.Names()[0], "/").Go("org.freedesktop.Notifications.Notify", 0, nil, "", uint32(0), "", "the last", "", []string{})
+	var all []notice
+	n.until("the last notification", func() bool {
+		all = n.all()
+		return len(all) > 0 && all[len(all)-1].Title == "the last"
+	})
+	return all[:len(all)-1]
+}
+
 // arrives waits for a notification with this title, on the bus and on the screen,
 // and puts it away.
 func (n *notices) arrives(title string) (found notice) {

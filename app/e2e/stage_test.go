@@ -268,6 +268,9 @@ func (p *program) leaves() {
 	if err != nil && !errors.Is(err, os.ErrNotExist) || len(left) != 0 {
 		p.Fatal("something in runtime is left:", left, err)
 	}
+	if left, err := filepath.Glob(filepath.Join(p.data, "*-wal")); err != nil || len(left) != 0 {
+		p.Fatal("the database was not closed:", left, err)
+	}
 	p.until("no process is left", func() bool { return len(p.remains()) == 0 })
 	p.until("the lock is free", func() bool {
 		f, err := os.Open(filepath.Join(p.data, "desktop.lock"))

@@ -203,11 +203,7 @@ func TestPageThatDies(t *testing.T) {
 	n := p.logs(pageRuns, 0)
 	for range 2 {
 		s.painted("before")
-		for _, pid := range p.children("WebKitWeb") {
-			if err := exec.Command("kill", "-9", fmt.Sprint(pid)).Run(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		p.kill("WebKitWeb")
 		n = p.logs(pageRuns, n)
 	}
 	if b, err := get(p.tells().URL + "/health"); err != nil || !strings.Contains(b, `"ok"`) {

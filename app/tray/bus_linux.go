@@ -10,17 +10,49 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Available says whether a tray can be started (there is a session bus; systray
-// panics at its end without one) and whether something shows it (not on a stock
-// GNOME).
-func Available() (can, shown bool) {
+// watcher is the name of what shows trays: a panel's, which may come later than
+// this program. A stock GNOME has none.
+const watcher = "org.kde.StatusNotifierWatcher"
+
+// Available says whether a tray can be started: there is a session bus; systray
+// panics at its end without one.
+func Available() bool {
 	c, err := dbus.ConnectSessionBus()
 	if err != nil {
-		return false, false
+		return false
 	}
-	defer c.Close()
-	err = c.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&shown)
-	return true, err == nil && shown
+	c.Close()
+	return true
+}
+
+// follow tells whether something shows the tray, now and for as long as c lives.
+func (t *Tray) follow(c *dbus.Conn) error {
+	err := c.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
+		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcher))
+	if err != nil {
+		return err
+	}
+	changes := make(chan *dbus.Signal, 16)
+	c.Signal(changes)
+	seen := func() error {
+		var owned bool
+		if err := c.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, watcher).Store(&owned); err != nil {
+			return err
+		}
+		t.do.Seen(owned)
+		return nil
+	}
+	if err := seen(); err != nil {
+		return err
+	}
+	go func() { // until c closes the channel
+		for range changes {
+			if err := seen(); err != nil && c.Context().Err() == nil {
+				t.log.Warn("tray: what shows it is not known", "err", err)
+			}
+		}
+	}()
+	return nil
 }
 
 // awaitShown waits until the item answers on the bus, its menu included, and then
@@ -33,6 +65,9 @@ func (t *Tray) awaitShown() (stop func()) {
 		return func() {}
 	}
 	heeds := context.AfterFunc(c.Context(), t.do.Ended)
+	if err := t.follow(c); err != nil {
+		t.log.Warn("tray: what shows it is not followed", "err", err)
+	}
 	item := c.Object(fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", os.Getpid()), "/StatusNotifierItem")
 	late := time.Now().Add(5 * time.Second)
 	for !t.heard(item) {

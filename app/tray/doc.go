@@ -11,6 +11,8 @@
 //	Windows  a hidden window with its own locked thread
 //	macOS    made on the main goroutine, before Wails runs; lives on Wails's loop
 //
-// On Linux the tray ends with the session's bus, and says so (Actions.Ended).
+// On Linux something else shows it, which may come late and go (Actions.Seen), and
+// it ends with the session's bus (Actions.Ended), as it does on Windows with the
+// session.
 // Handlers run on goroutines of their own: a tray that waits is a frozen tray.
 package tray

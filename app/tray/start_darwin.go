@@ -6,8 +6,8 @@ import "fyne.io/systray"
 // from the start, hidden.
 const NeedsLoop = true
 
-// Available says whether a tray can be started, and whether something shows it.
-func Available() (can, shown bool) { return true, true }
+// Available says whether a tray can be started.
+func Available() bool { return true }
 
 // Start is called on the main goroutine, which systray's and Wails's init lock
 // to the main thread, before Wails runs: NSStatusItem may be made nowhere else,
@@ -15,5 +15,6 @@ func Available() (can, shown bool) { return true, true }
 func (t *Tray) Start() (stop func()) {
 	start, end := systray.RunWithExternalLoop(t.ready, nil)
 	start()
+	t.do.Seen(true)
 	return end
 }

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"runtime"
+	"sync/atomic"
 
 	"fyne.io/systray"
 )
@@ -16,14 +17,22 @@ const NeedsLoop = false
 // icon can be seen.
 func (t *Tray) Start() (stop func()) {
 	done := make(chan struct{})
+	var ends atomic.Bool
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
-		systray.Run(t.ready, nil)
+		systray.Run(t.ready, func() {
+			if ends.CompareAndSwap(false, true) { // not by stop: Windows ends the session
+				t.do.Ended()
+			}
+		})
 	}()
 	heedless := t.awaitShown()
 	return func() {
 		heedless()
+		if !ends.CompareAndSwap(false, true) {
+			return // its own end has led here, and waits
+		}
 		systray.Quit()
 		<-done
 	}

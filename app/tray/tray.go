@@ -15,7 +15,11 @@ import (
 // and not again before it has returned.
 type Actions struct {
 	Open, Browser, Copy, QR, Toggle, Update, Logs, Quit func()
-	// Ended is called when the session has ended, and the tray with it.
+	// Seen is called when something begins to show the tray, and when nothing does
+	// any more. It must not block.
+	Seen func(bool)
+	// Ended is called when the session has ended, and the tray with it. On Windows
+	// the process may be gone when it returns.
 	Ended func()
 	// Autostart turns start at login on or off and says what holds then.
 	Autostart func(on bool) (now bool)

@@ -23,7 +23,8 @@ type Config struct {
 	Down   func()                 // ends everything else; called when the window ends the program
 	Lost   func()                 // the display has gone, and the window's thread with it; must end the process
 	Early  bool                   // the tray needs the window's loop from the start
-	Tray   bool                   // something can bring back a closed window
+	Tray   func() bool            // something can bring back a closed window, now; nil: never
+	Ending func() bool            // the program was told to end, perhaps a moment ago; may be nil
 	Rest   time.Duration          // how long a closed window keeps its page; 0: a minute
 	Closed func()                 // the window was closed and the program goes on; may be nil
 	Opened func(url string)       // macOS: a pc2:// link; may be nil
@@ -54,6 +55,7 @@ type Window struct {
 	late    *time.Timer // a page that was sent for does not come
 	going   string      // what was sent for
 	again   int         // how often, since one came
+	anew    time.Time   // when the page last asked to be loaded anew
 }
 
 const (
@@ -62,6 +64,8 @@ const (
 	// cause is gone (api, alone), and this is for what else may lose a page.
 	patience = 15 * time.Second
 	retries  = 3
+	// A page that is refused at once when it was loaded anew is not helped by that.
+	anewEvery = 10 * time.Second
 )
 
 // view is the webview: Wails, or a test's.
@@ -88,6 +92,12 @@ func New(cfg Config) *Window {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Tray == nil {
+		cfg.Tray = func() bool { return false }
+	}
+	if cfg.Ending == nil {
+		cfg.Ending = func() bool { return false }
 	}
 	if cfg.Down == nil {
 		cfg.Down = func() {}
@@ -284,6 +294,20 @@ func (w *Window) Arrived() {
 	w.again = 0
 }
 
+// Again is asked by a page that has lost its way in. It says whether the page is
+// loaded anew.
+func (w *Window) Again() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.view == nil || w.state == resting || !w.running || time.Since(w.anew) < anewEvery {
+		return false
+	}
+	w.anew = time.Now()
+	w.log.Info("window: the page has lost its way in and is loaded anew")
+	w.view.Load()
+	return true
+}
+
 // loadAgain sends once more for a page that did not come.
 func (w *Window) loadAgain() {
 	w.mu.Lock()
@@ -318,6 +342,9 @@ func (w *Window) openBrowser() {
 		if url == "" {
 			return
 		}
+		w.mu.Lock()
+		w.browse = false // what it waited for is here; the node's next start opens nothing unasked
+		w.mu.Unlock()
 	}
 	go func() { // xdg-open may not return
 		if err := w.cfg.Browse(url); err != nil {
@@ -346,6 +373,16 @@ func (w *Window) Quit() {
 	})
 }
 
+// ending says whether Quit was called or is about to be.
+func (w *Window) ending() bool {
+	select {
+	case <-w.stop:
+		return true
+	default:
+		return w.cfg.Ending()
+	}
+}
+
 // closing is the webview's question before it closes: for the close button, for
 // Quit and for Wails's own signal handler. Only Quit gets through, once each
 // time it asks, so that never two threads end the loop.
@@ -353,7 +390,10 @@ func (w *Window) closing(context.Context) (stay bool) {
 	if w.leave.CompareAndSwap(true, false) {
 		return false
 	}
-	if w.cfg.Tray {
+	if w.ending() { // Quit asks by itself
+		return true
+	}
+	if w.cfg.Tray() {
 		go func() { // not here: on Windows this is the thread that Hide waits for
 			w.Hide()
 			w.cfg.Closed()

@@ -54,7 +54,7 @@ type stage struct {
 func newStage(change func(*Config)) *stage {
 	s := &stage{view: &fake{}, opened: make(chan string, 8)}
 	cfg := Config{
-		Tray:   true,
+		Tray:   func() bool { return true },
 		State:  func() host.State { s.mu.Lock(); defer s.mu.Unlock(); return s.state },
 		Start:  func() { s.mu.Lock(); defer s.mu.Unlock(); s.starts++ },
 		Browse: func(url string) error { s.opened <- url; return nil },
@@ -132,6 +132,39 @@ func TestLoadsAgain(t *testing.T) {
 		s.unload()
 		time.Sleep(time.Hour)
 		s.want(t, "hide rest")
+	})
+}
+
+// A page that lost its cookies comes in anew, but not for ever.
+func TestAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil)
+		s.node(up)
+		if s.Again() {
+			t.Fatal("without a window")
+		}
+		s.started(s.view, false)
+		if !s.Again() || s.Again() {
+			t.Fatal("once, and not again at once")
+		}
+		s.want(t, "load")
+		s.Hide() // a closed one has its page
+		time.Sleep(anewEvery)
+		if !s.Again() {
+			t.Fatal("a closed window is left without a way in")
+		}
+		s.want(t, "hide load")
+		time.Sleep(2 * time.Minute)
+		if s.Again() {
+			t.Fatal("a window that rests has no page")
+		}
+		s.want(t, "rest")
+		s.node(down)
+		s.Show("")
+		s.want(t, "load show")
+		if s.Again() {
+			t.Fatal("without a node")
+		}
 	})
 }
 
@@ -238,6 +271,62 @@ func TestQuitAsksUntilItIsHeard(t *testing.T) {
 	})
 }
 
+// A signal reaches Wails, which asks to close, before it ends this program.
+func TestSignalIsNoCloseButton(t *testing.T) {
+	for _, tray := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ending := false
+			s := newStage(func(c *Config) {
+				c.Closed = func() { t.Error("PC2 goes on, it says") }
+				c.Ending = func() bool { return ending }
+				c.Tray = func() bool { return tray }
+			})
+			s.started(s.view, false)
+			ending = true
+			if !s.closing(t.Context()) {
+				t.Fatal("two threads end the loop")
+			}
+			synctest.Wait()
+			s.want(t, "")
+			ending = false
+			s.Quit()
+			synctest.Wait()
+			s.want(t, "quit")
+			if s.closing(t.Context()) || !s.closing(t.Context()) {
+				t.Fatal("Quit gets through once")
+			}
+			synctest.Wait()
+			s.want(t, "")
+			close(s.over)
+		})
+	}
+}
+
+// What shows the tray may come and go.
+func TestTrayComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tray, told := false, 0
+		s := newStage(func(c *Config) {
+			c.Tray = func() bool { return tray }
+			c.Closed = func() { told++ }
+		})
+		s.started(s.view, false)
+		tray = true
+		s.closing(t.Context())
+		synctest.Wait()
+		s.want(t, "hide")
+		s.Show("")
+		tray = false
+		s.closing(t.Context())
+		synctest.Wait()
+		s.want(t, "show quit")
+		if told != 1 {
+			t.Fatal(told)
+		}
+		close(s.over)
+	})
+}
+
 func TestCloseButton(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make(chan bool, 1)
@@ -249,7 +338,7 @@ func TestCloseButton(t *testing.T) {
 		<-told
 		s.want(t, "hide")
 
-		s = newStage(func(c *Config) { c.Tray = false })
+		s = newStage(func(c *Config) { c.Tray = nil })
 		s.started(s.view, false)
 		if !s.closing(t.Context()) {
 			t.Fatal("it ends by the way that Quit takes")
@@ -257,6 +346,30 @@ func TestCloseButton(t *testing.T) {
 		synctest.Wait()
 		s.want(t, "quit")
 		close(s.over)
+	})
+}
+
+// A node that comes just then is not waited for; its next start opens nothing.
+func TestBrowserOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil)
+		enter, first := s.cfg.Enter, true
+		s.cfg.Enter = func(to string) string {
+			if first {
+				first = false
+				s.node(up)
+				return ""
+			}
+			return enter(to)
+		}
+		s.openBrowser()
+		<-s.opened
+		s.node(down)
+		s.node(up)
+		synctest.Wait()
+		if n := len(s.entered); n != 1 {
+			t.Fatal("opened unasked:", n)
+		}
 	})
 }
 

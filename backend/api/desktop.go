@@ -28,6 +28,9 @@ type Desktop interface {
 	Busy(time.Duration)
 	// Window says whether there is a window at all, or the system's browser in its place.
 	Window() bool
+	// Again loads the page in the window anew, by a key that works once, and says
+	// whether it does.
+	Again() bool
 	// Save puts what write writes into the folder for downloads, under a name like
 	// the given one that is free. Nothing is left when it fails or ctx ends.
 	Save(ctx context.Context, name string, write func(io.Writer) error) (Saved, error)
@@ -40,6 +43,7 @@ var (
 	errOtherUser = "This address is for the user who runs PC2. Open PC2 from its icon."
 	errKeyUsed   = "This address worked once, and has been used or is too old. Open PC2 from its icon."
 	errBrowse    = fault.New(fault.Invalid, "bad_request", "Only addresses that begin with http:// or https:// can be opened.")
+	errNotAgain  = fault.New(fault.Conflict, "not_now", "The window is not loaded anew.")
 	errNoBrowser = fault.New(fault.Unavailable, "no_browser", "The browser of this PC could not be opened.")
 )
 
@@ -178,7 +182,27 @@ func (s *Server) desktopWindow(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(map[string]any{"success": true, "window": true, "own": s.cfg.Desktop.Window(), "trusted": trusted})
+	return c.ok(map[string]any{"success": true, "window": true, "own": s.cfg.Desktop.Window(), "trusted": trusted, "again": s.door.again})
+}
+
+// desktopAgain is for a page whose webview has lost its cookies, the window's too:
+// WebKit holds them in a process that may die. The key was told to the page while
+// it had them, and is good for nothing else.
+func (s *Server) desktopAgain(c *call) error {
+	if s.cfg.Desktop == nil {
+		return errNoRoute
+	}
+	key, err := c.fields.text("again")
+	if err != nil {
+		return err
+	}
+	if c.in != loopback || subtle.ConstantTimeCompare([]byte(key), []byte(s.door.again)) != 1 {
+		return errNotWindow
+	}
+	if !s.cfg.Desktop.Again() {
+		return errNotAgain
+	}
+	return c.ok(map[string]any{"success": true})
 }
 
 func (s *Server) desktopOpen(c *call) error {
@@ -330,4 +354,4 @@ func (c *call) alone() {
 }
 
 // newDoor makes the window's cookie of this process.
-func newDoor() *door { return &door{window: rand.Text(), keys: map[string]pass{}} }
+func newDoor() *door { return &door{window: rand.Text(), again: rand.Text(), keys: map[string]pass{}} }

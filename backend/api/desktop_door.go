@@ -21,6 +21,7 @@ const (
 // takes a session.
 type door struct {
 	window string // what the cookie holds
+	again  string // what a page asks with that has lost it
 
 	mu   sync.Mutex
 	keys map[string]pass

@@ -24,6 +24,7 @@ type program struct {
 	busy   chan time.Duration
 	saved  chan string
 	slow   time.Duration // each write of a file
+	again  int           // how often the page was loaded anew
 }
 
 func (p *program) Browse(url string) error {
@@ -35,6 +36,7 @@ func (p *program) Browse(url string) error {
 }
 func (p *program) Busy(d time.Duration) { p.busy <- d }
 func (p *program) Window() bool         { return true }
+func (p *program) Again() bool          { p.again++; return !p.broken }
 
 func (p *program) Save(ctx context.Context, name string, write func(io.Writer) error) (Saved, error) {
 	if p.broken {
@@ -143,6 +145,38 @@ func TestVisit(t *testing.T) {
 		t.Fatalf("%s", a.body)
 	}
 	v.outside()
+}
+
+// A page that has lost its cookies asks for new ones with what it was told.
+func TestAgain(t *testing.T) {
+	h, p := withProgram(t)
+	v := h.visitor()
+	v.in("/")
+	key, _ := v.get("/desktop/window").want(200).object()["again"].(string)
+	if key == "" || key == h.api.door.window {
+		t.Fatal("no key of its own:", key)
+	}
+	stranger := h.visitor()
+	body := map[string]any{"again": key}
+	for name, a := range map[string]answer{
+		"nothing":         stranger.post("/desktop/again", map[string]any{}),
+		"a guess":         stranger.post("/desktop/again", map[string]any{"again": "x" + key[1:]}),
+		"the cookie":      stranger.post("/desktop/again", map[string]any{"again": h.api.door.window}),
+		"a foreign page":  stranger.post("/desktop/again", body, with("Origin", "https://evil.example")),
+		"another machine": stranger.post("/desktop/again", body, with("X-Forwarded-For", "192.0.2.1")),
+	} {
+		if a.status != 403 && a.status != 400 || p.again != 0 {
+			t.Errorf("%s: %d, %d", name, a.status, p.again)
+		}
+	}
+	stranger.post("/desktop/again", body).want(200)
+	if p.again != 1 {
+		t.Fatal(p.again)
+	}
+	stranger.outside() // it brings nothing with it
+	p.broken = true
+	stranger.post("/desktop/again", body).want(409, "not_now")
+	start(t).visitor().post("/desktop/again", body).want(404)
 }
 
 func TestKeysAreBounded(t *testing.T) {

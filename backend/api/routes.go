@@ -83,6 +83,7 @@ func (s *Server) routes() []route {
 		// desktop.go
 		{pattern: "GET /desktop/enter", policy: open, serve: s.enter},
 		{pattern: "GET /desktop/window", policy: open, own: true, serve: s.desktopWindow},
+		{pattern: "POST /desktop/again", policy: open, own: true, serve: s.desktopAgain},
 		{pattern: "GET /desktop/about", policy: window, own: true, serve: s.desktopAbout},
 		{pattern: "GET /desktop/address", policy: window, own: true, serve: s.desktopAddress},
 		{pattern: "POST /desktop/open", policy: window, own: true, serve: s.desktopOpen},

@@ -10,10 +10,17 @@ export interface InWindow {
   own?: boolean;
   /** The owner wants to be signed in here without a question. */
   trusted?: boolean;
+  /** What to ask with for another way in, when this one is lost. */
+  again?: string;
 }
 
 export function inWindow(): Promise<InWindow> {
   return request('GET', '/desktop/window', { quiet: true });
+}
+
+/** Has the program load this page anew, with a new way in. */
+export async function loadAgain(again: string): Promise<void> {
+  await request('POST', '/desktop/again', { body: { again }, quiet: true });
 }
 
 /** Opens an address in the browser of the system. */

@@ -41,6 +41,8 @@ export const wire = {
   reached: () => {},
   lost: () => {},
   signedOut: (_error: ApiError) => {},
+  /** The program does not know this page as its window. */
+  notWindow: () => {},
 };
 
 export interface RequestOptions {
@@ -77,6 +79,7 @@ export async function request<T>(method: 'GET' | 'POST', path: string, options: 
   if (answer.ok) return body as T;
   const error = new ApiError(answer.status, record(body));
   if (error.signedOut && !options.quiet) wire.signedOut(error);
+  if (error.status === 403 && path.startsWith('/desktop/')) wire.notWindow();
   throw error;
 }
 

@@ -1,9 +1,11 @@
-import { inWindow, openOutside, setTrusted, tellBusy } from '../api/desktop';
+import { inWindow, loadAgain, openOutside, setTrusted, tellBusy } from '../api/desktop';
+import { wire } from '../api/http';
 import { t } from '../text/en';
 import { onLoopback } from './loopback';
 import { toasts } from './toasts.svelte';
 
 const placeKey = 'pc2.window.place';
+const lostKey = 'pc2.window.lost';
 
 /** A closed window is asked again after a minute; what the page says holds longer. */
 const sayEvery = 30_000;
@@ -17,6 +19,8 @@ class Desktop {
   trusted = $state(false);
   #asked = false;
   #said = false;
+  #again = '';
+  #coming = false;
   #reasons = new Set<() => boolean>();
 
   /** Never fails: who cannot tell is in a browser. */
@@ -27,10 +31,38 @@ class Desktop {
       this.#asked = true;
       this.here = w.own === true;
       this.trusted = w.trusted === true;
+      this.#again = w.again ?? '';
     } catch {
       return;
     }
     if (this.here) this.#settle();
+  }
+
+  /**
+   * The part of a webview that holds its cookies may die, and takes along what let this page in. The
+   * program then loads the page anew. `signedIn`: the next page is to say why somebody has to sign in.
+   */
+  async comeBack(signedIn: boolean): Promise<boolean> {
+    if (!this.here || this.#again === '') return false;
+    if (this.#coming) return true;
+    this.#coming = true;
+    setTimeout(() => (this.#coming = false), 20_000); // this page is gone by then, or was not heard
+    if (signedIn) localStorage.setItem(lostKey, '1');
+    try {
+      await loadAgain(this.#again);
+      return true;
+    } catch {
+      this.#coming = false;
+      localStorage.removeItem(lostKey);
+      return false;
+    }
+  }
+
+  /** Whether the page before this one was loaded anew while somebody was signed in; told once. */
+  lost(): boolean {
+    const lost = this.here && localStorage.getItem(lostKey) !== null;
+    if (lost) localStorage.removeItem(lostKey);
+    return lost;
   }
 
   async trust(on: boolean): Promise<void> {
@@ -56,6 +88,7 @@ class Desktop {
   }
 
   #settle(): void {
+    wire.notWindow = () => void this.comeBack(false);
     // Nothing here opens a second window; what leads elsewhere goes to the browser of the system.
     document.addEventListener('click', (e) => {
       const link = e.target instanceof Element ? e.target.closest('a') : null;

@@ -10,7 +10,7 @@ import { keepSetup, setupStep } from './setup';
 import { toasts } from './toasts.svelte';
 
 export type Phase = 'booting' | 'unreachable' | 'first-run' | 'sign-in' | 'setup' | 'in';
-export type Reason = 'session_expired' | 'session_revoked' | 'signed_out' | 'wrong_node';
+export type Reason = 'session_expired' | 'session_revoked' | 'signed_out' | 'wrong_node' | 'window_anew';
 
 /** Who is here. Everything else hangs on `phase`. */
 class Session {
@@ -46,7 +46,9 @@ class Session {
     if (!quietly) this.phase = 'booting';
     try {
       const [user] = await Promise.all([whoami(), desktop.look()]);
+      const lost = desktop.lost();
       if (user) return this.signedIn(user);
+      if (lost) this.reason = 'window_anew';
       await this.#toDoor();
     } catch {
       this.phase = 'unreachable';
@@ -94,7 +96,13 @@ class Session {
   /** The node ended the session. */
   ended(reason: Reason): void {
     if (this.phase !== 'in' && this.phase !== 'setup') return;
-    void this.#leave(reason);
+    void this.#lost(reason);
+  }
+
+  /** What nobody meant, a window gets over by itself: its cookies may have gone. */
+  async #lost(reason: Reason): Promise<void> {
+    if (reason !== 'session_revoked' && (await desktop.comeBack(true))) return;
+    await this.#leave(reason);
   }
 
   async signOut(): Promise<void> {

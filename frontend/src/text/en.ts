@@ -226,6 +226,7 @@ export const t = {
       session_expired: 'You were signed out because you were away for a while. Your files are as you left them.',
       session_revoked: 'This browser was signed out, in another window or from another device.',
       signed_out: 'You are signed out.',
+      window_anew: 'A part of this window stopped and was started anew. Please sign in once more. Your files are as you left them.',
       wrong_node: 'That key belongs to another PC2 that was here before.',
     },
   },

@@ -16,6 +16,7 @@ import (
 	"pc2/app/icon"
 	"pc2/app/instance"
 	"pc2/app/link"
+	"pc2/app/scheme"
 	"pc2/app/system"
 	"pc2/app/tray"
 	"pc2/app/window"
@@ -39,6 +40,7 @@ type desktop struct {
 	tray      *tray.Tray
 	window    *window.Window
 	auto      *autostart.Autostart
+	scheme    *scheme.Scheme
 	clipboard *system.Clipboard
 
 	life      context.Context // of the program; ends what waits for a click
@@ -58,7 +60,8 @@ func newDesktop(f flags, cfg node.Config, one *instance.Instance, ending func() 
 	d := &desktop{flags: f, dir: cfg.Dir, log: log.With("part", "desktop"), one: one, clipboard: system.NewClipboard(), sight: make(chan struct{}), hasScreen: window.Possible()}
 	cfg.UI, cfg.Log, cfg.MorePorts, cfg.Desktop = frontend.FS(), log, morePorts, (*forPage)(d)
 	cfg.OnReady = func(r node.Ready) { node.Welcome(os.Stdout, r) }
-	d.auto = autostart.New(d.entry())
+	self := entryOf(f, cfg.Dir, d.log)
+	d.auto, d.scheme = autostart.New(atLogin(self)), schemeOf(self)
 	can := tray.Available()
 	keys := keychain.New()
 	cfg.Keychain, cfg.Custody = keys, d.custody(can)
@@ -112,6 +115,13 @@ func (d *desktop) run(ctx context.Context) error {
 			d.log.Error("a second start will not find this one", "err", err)
 		}
 	})
+	if d.flags.registers() {
+		parts.Go(func() {
+			if err := d.scheme.Register(ctx); err != nil {
+				d.log.Warn("links may not open this PC2", "err", err)
+			}
+		})
+	}
 	go system.AwaitDisplay(ctx, d.over) // not a part: an X server that hangs must not keep PC2
 	stop := context.AfterFunc(ctx, d.window.Quit)
 	defer stop()
@@ -119,7 +129,8 @@ func (d *desktop) run(ctx context.Context) error {
 	if d.hasScreen == nil {
 		parts.Go(func() {
 			if !d.hidden(ctx) {
-				d.second(d.flags.Link)
+				to, _ := d.follow(d.flags.Link)
+				d.window.Show(to)
 			}
 		})
 	}
@@ -224,9 +235,16 @@ func (d *desktop) changed(s host.State) {
 	d.notify("PC2 has a problem", s.Sentence)
 }
 
-// second is a further start, or the first one's own: show, at a link if there is one.
+// second is a further start: show, at a link if there is one. A link that was
+// refused does nothing at all: any page on the web can have one followed.
 func (d *desktop) second(args []string) {
-	to := ""
+	if to, refused := d.follow(args); to != "" || !refused {
+		d.window.Show(to)
+	}
+}
+
+// follow is the page of the last good link.
+func (d *desktop) follow(args []string) (to string, refused bool) {
 	for _, a := range args {
 		if !link.Is(a) {
 			continue
@@ -234,11 +252,12 @@ func (d *desktop) second(args []string) {
 		page, err := link.Parse(a)
 		if err != nil {
 			d.log.Warn("a link was refused", "err", err)
+			refused = true
 			continue
 		}
 		to = page
 	}
-	d.window.Show(to)
+	return to, refused
 }
 
 func (d *desktop) open(url string) { d.second([]string{url}) }
@@ -265,15 +284,6 @@ func (d *desktop) tell(n system.Notice) {
 			d.log.Info("no notification could be shown", "title", n.Title, "err", err)
 		}
 	}()
-}
-
-// entry is how this program starts at login: as it was started now.
-func (d *desktop) entry() autostart.Entry {
-	exe, err := os.Executable()
-	if err != nil {
-		d.log.Warn("the program's own place is not known", "err", err)
-	}
-	return autostart.Entry{ID: "pc2", Name: "PC2", Exec: exe, Args: d.flags.atLogin(d.dir)}
 }
 
 func (d *desktop) actions() tray.Actions {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -18,43 +17,13 @@ import (
 
 type flags struct {
 	node.Flags
-	Hidden  bool             `help:"Start in the tray, without a window; start at login uses it."`
-	Rest    time.Duration    `help:"How long a closed window keeps its page." default:"1m" hidden:""`
-	Panel   time.Duration    `help:"How long a hidden start waits for something that shows the tray." default:"30s" hidden:""`
-	Version kong.VersionFlag `help:"Print the version."`
-	Link    []string         `arg:"" optional:"" help:"A pc2:// link to open."`
-}
-
-// atLogin are the arguments of a start at login that finds the same node: dir is
-// where that is. Login starts programs in another folder than a terminal, so files
-// are named in full. What is for one start stays out: the ready file and the
-// recovery phrase.
-func (f flags) atLogin(dir string) []string {
-	args := []string{"--hidden"}
-	if f.Data != "" {
-		args = append(args, "--data", dir)
-	}
-	if f.Profile != "" && f.Profile != node.DefaultProfile {
-		args = append(args, "--profile", profileAtLogin(f.Profile))
-	}
-	if f.Listen != "" {
-		args = append(args, "--listen", f.Listen)
-	}
-	if f.Name != "" {
-		args = append(args, "--name", f.Name)
-	}
-	return args
-}
-
-// profileAtLogin is a profile's name, or its file in full.
-func profileAtLogin(profile string) string {
-	if node.IsProfile(profile) {
-		return profile
-	}
-	if file, err := filepath.Abs(profile); err == nil {
-		return file
-	}
-	return profile // there is no working directory; better than nothing
+	Hidden     bool             `help:"Start in the tray, without a window; start at login uses it."`
+	Register   *bool            `negatable:"" help:"Open pc2:// links with this PC2 and show it among the programs (unless said otherwise, only one without --data is)."`
+	Unregister bool             `help:"Take that back, and start at login too, and end; your data stays."`
+	Rest       time.Duration    `help:"How long a closed window keeps its page." default:"1m" hidden:""`
+	Panel      time.Duration    `help:"How long a hidden start waits for something that shows the tray." default:"30s" hidden:""`
+	Version    kong.VersionFlag `help:"Print the version."`
+	Link       []string         `arg:"" optional:"" help:"A pc2:// link to open."`
 }
 
 func main() {
@@ -93,6 +62,9 @@ func run(ctx context.Context, f flags, ending func() bool) error {
 	cfg, err := f.Flags.Config()
 	if err != nil {
 		return err
+	}
+	if f.Unregister {
+		return unregister(ctx, f, cfg.Dir)
 	}
 	one, err := instance.Claim(ctx, cfg.Dir, f.Link)
 	if err != nil {

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 if [ -n "${DISPLAY-}${WAYLAND_DISPLAY-}" ] || [ "$(uname)" = Darwin ]; then
   if make -s linux; then
-    exec out/PC2 --profile local "$@"
+    exec out/PC2 --profile local --no-register "$@"
   fi
   echo "The window could not be built (see above), so PC2 runs without it." >&2
 fi

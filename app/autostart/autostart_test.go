@@ -64,7 +64,7 @@ func TestQuoting(t *testing.T) {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
-	if got := (Entry{Exec: `C:\a b\PC2.exe`, Args: []string{"--data", `D:\`}}).commandLine(); got != `"C:\a b\PC2.exe" "--data" "D:\\"` {
+	if got := (Entry{Exec: `C:\a b\PC2.exe`, Args: []string{"--data", `D:\`}}).CommandLine(); got != `"C:\a b\PC2.exe" "--data" "D:\\"` {
 		t.Error(got)
 	}
 	plist := Entry{ID: "pc2", Exec: "/a & b/<PC2>", Args: []string{"--hidden"}}.launchAgent()

@@ -52,7 +52,7 @@ func (a *Autostart) Set(on bool) error {
 	}
 	defer k.Close()
 	if on {
-		err = k.SetStringValue(a.entry.ID, a.entry.commandLine())
+		err = k.SetStringValue(a.entry.ID, a.entry.CommandLine())
 		if approved, aerr := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.SET_VALUE); aerr == nil {
 			_ = approved.DeleteValue(a.entry.ID) // it may never have been turned off
 			approved.Close()

@@ -20,12 +20,17 @@ func New(e Entry) *Autostart { return &Autostart{e} }
 
 // desktopFile is the entry as the Desktop Entry Specification wants it.
 func (e Entry) desktopFile() string {
+	return "[Desktop Entry]\nType=Application\nName=" + desktopValue(e.Name) + "\nExec=" + e.DesktopExec() +
+		"\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
+}
+
+// DesktopExec is program and arguments as the value of Exec in a desktop entry.
+func (e Entry) DesktopExec() string {
 	words := []string{desktopQuote(e.Exec)}
 	for _, a := range e.Args {
 		words = append(words, desktopQuote(a))
 	}
-	return "[Desktop Entry]\nType=Application\nName=" + desktopValue(e.Name) + "\nExec=" + desktopValue(strings.Join(words, " ")) +
-		"\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
+	return desktopValue(strings.Join(words, " "))
 }
 
 // desktopQuote is one argument of Exec.
@@ -60,8 +65,8 @@ func (e Entry) launchAgent() string {
 	return b.String()
 }
 
-// commandLine is the entry as Windows splits it: backslashes count only before a quote.
-func (e Entry) commandLine() string {
+// CommandLine is the entry as Windows splits it: backslashes count only before a quote.
+func (e Entry) CommandLine() string {
 	words := []string{windowsQuote(e.Exec)}
 	for _, a := range e.Args {
 		words = append(words, windowsQuote(a))

@@ -84,11 +84,7 @@ func TestDownload(t *testing.T) {
 	s.link("pc2://open/Holiday")
 	p.logs(listing, n)
 	s.painted("holiday")
-	p.focus()
-	p.do("key", "Down") // to the list
-	s.painted("holiday-row")
-	p.do("key", "ctrl+a")
-	s.painted("holiday-marked")
+	p.marksAll()
 	p.do("key", "Return")
 	p.logs(saved, 2)
 	s.painted("download")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"time"
 )
 
 // trusted makes an owner who has consented that the window signs itself in, and
@@ -98,4 +99,27 @@ func (s *stage) link(to string) {
 	if out, err := s.command(to).CombinedOutput(); err != nil {
 		s.Fatalf("%s: %v %s", to, err, out)
 	}
+}
+
+// marksAll goes to the list and marks what is in it; twice does no harm.
+func (p *program) marksAll() {
+	p.Helper()
+	before := p.screen()
+	p.focus()
+	p.until("the files are marked", func() bool {
+		p.do("key", "Down", "ctrl+a")
+		return p.changes(before, 10_000) // rows have another ground then
+	})
+}
+
+// changes looks for a while whether so many pixels of the window become others.
+func (s *stage) changes(before []byte, pixels int) bool {
+	s.Helper()
+	for range 30 {
+		if differs(before, s.screen()) > pixels {
+			return true
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 // Login starts PC2 in another folder, and it must be the same PC2.
 func TestStartAtLogin(t *testing.T) {
 	t.Chdir(t.TempDir())
+	t.Setenv("PC2_DATA_DIR", "")
+	t.Setenv("DATA_DIR", "")
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +31,7 @@ func TestStartAtLogin(t *testing.T) {
 		},
 		{node.Flags{Profile: filepath.Join(here, "net.json")}, []string{"--hidden", "--profile", filepath.Join(here, "net.json")}},
 	} {
-		if got := (flags{Flags: c.flags}).atLogin("/data"); !slices.Equal(got, c.want) {
+		if got := atLogin(entryOf(flags{Flags: c.flags}, "/data", slog.Default())).Args; !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.flags, got, c.want)
 		}
 	}

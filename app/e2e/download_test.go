@@ -61,7 +61,7 @@ func has(t *testing.T, dir string, want map[string]io.Reader) {
 	}
 }
 
-// Several files and a large one, chosen in the window by the keyboard, arrive in
+// Several files and a large one, chosen in the window, arrive in
 // the folder for downloads; what is there keeps its name.
 func TestDownload(t *testing.T) {
 	s := newStage(t)
@@ -85,7 +85,7 @@ func TestDownload(t *testing.T) {
 	p.logs(listing, n)
 	s.painted("holiday")
 	p.marksAll()
-	p.do("key", "Return")
+	p.clicksDownload()
 	p.logs(saved, 2)
 	s.painted("download")
 	has(t, dir, map[string]io.Reader{

@@ -30,14 +30,14 @@ func (s *stage) gio(file, address string) {
 	}
 }
 
-// saves downloads by the keyboard what is in the folder that the window shows:
+// saves downloads what is in the folder that the window shows:
 // so the folder tells which one it is.
 func (p *program) saves(picture string) {
 	p.Helper()
 	n := p.count(saved)
 	p.painted(picture)
 	p.marksAll()
-	p.do("key", "Return")
+	p.clicksDownload()
 	p.logs(saved, n)
 }
 

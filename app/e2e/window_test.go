@@ -101,15 +101,22 @@ func (s *stage) link(to string) {
 	}
 }
 
-// marksAll goes to the list and marks what is in it; twice does no harm.
+// marksAll marks what is in the list; twice does no harm.
 func (p *program) marksAll() {
 	p.Helper()
 	before := p.screen()
 	p.focus()
 	p.until("the files are marked", func() bool {
-		p.do("key", "Down", "ctrl+a")
+		p.do("key", "ctrl+a")
 		return p.changes(before, 10_000) // rows have another ground then
 	})
+}
+
+// clicksDownload presses the button above the marked files, once; further to the
+// right a notification might cover it.
+func (p *program) clicksDownload() {
+	p.Helper()
+	p.do("mousemove", "921", "148", "mousemove", "925", "150", "click", "1")
 }
 
 // changes looks for a while whether so many pixels of the window become others.

@@ -5,6 +5,8 @@
 //	host       the node, started and stopped in the same process
 //	tray       icon and menu; on the bus before the node is started
 //	window     the webview; nothing of it is loaded before somebody asks
+//	download   files that the window saves
+//	scheme     pc2:// links and the launcher, for this user
 //
 //	main ──▶ desktop ──┬─▶ tray ◀── state ── host ──▶ node.Node
 //	                   └─▶ window ── http://127.0.0.1:port ──▶ its page

@@ -38,7 +38,7 @@ func TestWindowsProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	p.cmd = command(context.Background(), "--ready-file", windowsPath(p.ready))
+	p.cmd = command(context.Background(), "--register", "--ready-file", windowsPath(p.ready))
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -98,6 +98,30 @@ func TestWindowsProgram(t *testing.T) {
 	s.until("the browser", func() bool { return len(s.opens()) > 0 })
 	if b, err := get(s.opens()[0]); err != nil || !strings.Contains(b, "200 OK") {
 		t.Fatal(s.opens(), b, err)
+	}
+
+	// A link as the registry says that it is opened. (Wine's
+	// own start says "path not found" to it.)
+	registered := func() ([]byte, error) {
+		query := exec.CommandContext(ctx, "wine", "reg", "query", `HKCU\Software\Classes\pc2\shell\open\command`)
+		query.Env = s.env
+		return query.CombinedOutput()
+	}
+	want := `"` + windowsPath(app) + `" "--data" "` + windowsPath(p.data) + `" "--profile" "local" "--" "%1"`
+	s.until("it is registered", func() bool { b, err := registered(); return err == nil && strings.Contains(string(b), want) })
+	n := len(s.opens())
+	if b, err := command(ctx, "--", "pc2://address").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, b)
+	}
+	s.until("the link arrives", func() bool { return len(s.opens()) > n })
+	if b, err := get(s.opens()[n]); err != nil || !strings.Contains(b, "/desktop/address") {
+		t.Fatal(b, err)
+	}
+	if b, err := command(ctx, "--unregister").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, b)
+	}
+	if b, err := registered(); err == nil {
+		t.Fatalf("still registered: %s", b)
 	}
 
 	// Quit is the last entry of the menu, which the panel's icon opens.

@@ -130,3 +130,13 @@ func (s *stage) changes(before []byte, pixels int) bool {
 	}
 	return false
 }
+
+// differs counts the pixels that are not the same.
+func differs(a, b []byte) (n int) {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
+}

@@ -5,7 +5,6 @@ package e2e
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jezek/xgb"
 )
 
 // memory of the program and all below it, in MiB: PSS, and what of it the
@@ -67,11 +64,7 @@ func (p *program) cpu() time.Duration {
 // toPaint is the time from a click in the menu to the page on the screen.
 func (p *program) toPaint() time.Duration {
 	p.Helper()
-	xgb.Logger.SetOutput(io.Discard) // it complains of a missing .Xauthority and goes on
-	x, err := xgb.NewConnDisplay(os.Getenv("DISPLAY"))
-	if err != nil {
-		p.Fatal(err)
-	}
+	x := p.xserver()
 	defer x.Close()
 	start := time.Now()
 	p.click("Open PC2")

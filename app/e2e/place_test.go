@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/url"
@@ -17,9 +18,9 @@ import (
 )
 
 const (
-	newFolder = "945" // where the two buttons above the list are
-	upload    = "1132"
-	buttons   = "149"
+	newFolder = 865 // where the two buttons above the list are, from the page's corner
+	upload    = 1052
+	buttons   = 85
 
 	rest = "8s" // the page has a busy machine's time to say that it is not done
 
@@ -78,13 +79,14 @@ func TestPlaceAndText(t *testing.T) {
 }
 
 // presses clicks a button above the list until something large opens.
-func (p *program) presses(picture, x string) {
+func (p *program) presses(picture string, button int) {
 	p.Helper()
 	p.painted(picture + "-before")
 	before := p.screen()
 	p.focus()
 	p.until("it opens: "+picture, func() bool {
-		p.do("mousemove", x, buttons, "click", "1")
+		x, y := p.corner()
+		p.do("mousemove", fmt.Sprint(x+button), fmt.Sprint(y+buttons), "click", "1")
 		return p.changes(before, 3000)
 	})
 	p.painted(picture)

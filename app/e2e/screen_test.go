@@ -4,8 +4,12 @@ package e2e
 
 import (
 	"bytes"
+	"io"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jezek/xgb"
@@ -83,4 +87,36 @@ func shades(gray []byte) (n int) {
 		}
 	}
 	return n
+}
+
+// corner is where the page of the window with the keyboard begins. The panel's story starts the
+// panel anew, and the window manager then puts windows elsewhere.
+func (p *program) corner() (x, y int) {
+	p.Helper()
+	out, err := exec.Command("xdotool", "getactivewindow").Output()
+	if err != nil {
+		p.Fatal(err)
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(string(out)), 10, 32)
+	if err != nil {
+		p.Fatal(err)
+	}
+	c := p.xserver()
+	defer c.Close()
+	at, err := xproto.TranslateCoordinates(c, xproto.Window(id), xproto.Setup(c).DefaultScreen(c).Root, 0, 0).Reply()
+	if err != nil {
+		p.Fatal(err)
+	}
+	return int(at.DstX), int(at.DstY)
+}
+
+// xserver is a connection to the X server.
+func (s *stage) xserver() *xgb.Conn {
+	s.Helper()
+	xgb.Logger.SetOutput(io.Discard) // it complains of a missing .Xauthority and goes on
+	x, err := xgb.NewConnDisplay(os.Getenv("DISPLAY"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return x
 }

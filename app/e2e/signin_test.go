@@ -111,10 +111,11 @@ func TestBrowserLetsTheWindowIn(t *testing.T) {
 	s.painted("files-again")
 	p.focus()
 	s.until("the account's menu opens", func() bool {
-		p.do("mousemove", "1160", "92", "mousemove", "1168", "92", "click", "1")
+		x, y := p.corner()
+		p.do("mousemove", fmt.Sprint(x+1080), fmt.Sprint(y+28), "mousemove", fmt.Sprint(x+1088), fmt.Sprint(y+28), "click", "1")
 		for range 30 {
 			time.Sleep(100 * time.Millisecond)
-			if shades(s.part("200x40+960+456")) > 8 { // below the list; its last entry is there
+			if shades(s.part(fmt.Sprintf("200x40+%d+%d", x+880, y+392))) > 8 { // below the list; its last entry is there
 				return true
 			}
 		}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -116,7 +117,8 @@ func (p *program) marksAll() {
 // right a notification might cover it.
 func (p *program) clicksDownload() {
 	p.Helper()
-	p.do("mousemove", "921", "148", "mousemove", "925", "150", "click", "1")
+	x, y := p.corner()
+	p.do("mousemove", fmt.Sprint(x+841), fmt.Sprint(y+84), "mousemove", fmt.Sprint(x+845), fmt.Sprint(y+86), "click", "1")
 }
 
 // changes looks for a while whether so many pixels of the window become others.

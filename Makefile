@@ -91,7 +91,7 @@ vuln: ## known vulnerabilities (asks the internet)
 screenshots: setup linux ## pictures of every screen, of window, tray and menu into artifacts/
 	build/setup.sh desktop
 	SCREENSHOTS=1 build/browser.sh
-	SCREENSHOTS=1 build/desktop-test.sh 'Entry|Mouse|Notice|Download|Icon|Links'
+	SCREENSHOTS=1 build/desktop-test.sh 'Entry|Mouse|Notice|Download|Icon|Links|Dark'
 
 ## Housekeeping
 

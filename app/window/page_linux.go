@@ -35,9 +35,30 @@ static gboolean rest(gpointer unused) {
 	return G_SOURCE_REMOVE;
 }
 
+// By WebKit's own rule, so that it is what the page will be.
+static gboolean dark(void) {
+	gboolean wish = FALSE;
+	gchar *set = NULL;
+	g_object_get(gtk_settings_get_default(), "gtk-application-prefer-dark-theme", &wish, "gtk-theme-name", &set, NULL);
+	const gchar *theme = g_getenv("GTK_THEME");
+	if (!theme || !*theme) theme = set;
+	gboolean is = wish || (theme && (g_str_has_suffix(theme, "-dark") || g_str_has_suffix(theme, "-Dark") || g_str_has_suffix(theme, ":dark")));
+	g_free(set);
+	return is;
+}
+
+// The page's own ground, in light and dark: no flash while it loads.
+static void ground(WebKitWebView *v) {
+	GdkRGBA light = {0xf6 / 255.0, 0xf8 / 255.0, 0xf8 / 255.0, 1}, night = {0x10 / 255.0, 0x13 / 255.0, 0x14 / 255.0, 1};
+	webkit_web_view_set_background_color(v, dark() ? &night : &light);
+}
+
 static gboolean load(gpointer uri) {
 	WebKitWebView *v = view();
-	if (v) webkit_web_view_load_uri(v, uri);
+	if (v) {
+		ground(v);
+		webkit_web_view_load_uri(v, uri);
+	}
 	g_free(uri);
 	return G_SOURCE_REMOVE;
 }
@@ -56,6 +77,9 @@ static gboolean watch(gpointer unused) {
 	return G_SOURCE_REMOVE;
 }
 
+// Before Wails, which starts GTK itself; a second time does nothing.
+static gboolean dark_at_start(void) { return gtk_init_check(NULL, NULL) && dark(); }
+
 // GTK belongs to the main thread; these may be called from any.
 static void rest_soon(void) { g_idle_add(rest, NULL); }
 static void load_soon(const char *uri) { g_idle_add(load, g_strdup(uri)); }
@@ -65,6 +89,7 @@ import "C"
 
 import (
 	"context"
+	"os"
 	"unsafe"
 )
 
@@ -85,6 +110,19 @@ func loadPage(_ context.Context, url string) {
 	c := C.CString(url)
 	defer C.free(unsafe.Pointer(c))
 	C.load_soon(c)
+}
+
+// isDark says whether the page will be dark. It runs on the main goroutine.
+func isDark() bool {
+	// As Wails does before it starts GTK: X11 where the session does not say otherwise.
+	switch session := os.Getenv("XDG_SESSION_TYPE"); {
+	case os.Getenv("GDK_BACKEND") != "":
+	case session == "", session == "unspecified", session == "x11":
+		if err := os.Setenv("GDK_BACKEND", "x11"); err != nil {
+			return false
+		}
+	}
+	return C.dark_at_start() != 0
 }
 
 // guard has a page loaded again whose process died.

@@ -21,3 +21,6 @@ func guard() {}
 
 // heedDisplay does nothing: elsewhere the end of a session is told.
 func heedDisplay(func()) {}
+
+// isDark is not known before these webviews run.
+func isDark() bool { return false }

@@ -34,9 +34,13 @@ func (w *Window) run(hidden bool) (err error) {
 			err = w.broken
 		}
 	}()
+	ground := options.NewRGB(0xf6, 0xf8, 0xf8) // the page's own: no flash while it loads
+	if isDark() {
+		ground = options.NewRGB(0x10, 0x13, 0x14)
+	}
 	return wails.Run(&options.App{
 		Title: "PC2", Width: 1120, Height: 720, MinWidth: 390, MinHeight: 480,
-		BackgroundColour:  options.NewRGB(0xf6, 0xf8, 0xf8), // the page's own: no flash while it loads
+		BackgroundColour:  ground,
 		AssetServer:       &assetserver.Options{Handler: w.local()},
 		StartHidden:       hidden,
 		HideWindowOnClose: w.cfg.Early, // macOS, where OnBeforeClose cannot tell close from quit

@@ -107,7 +107,7 @@ func TestWindowsProgram(t *testing.T) {
 		query.Env = s.env
 		return query.CombinedOutput()
 	}
-	want := `"` + windowsPath(app) + `" "--data" "` + windowsPath(p.data) + `" "--profile" "local" "--" "%1"`
+	want := `"` + windowsPath(app) + `" "--data" "` + windowsPath(p.data) + `" "--profile" "local" "--listen" "127.0.0.1:0" "--name" "alice" "--" "%1"`
 	s.until("it is registered", func() bool { b, err := registered(); return err == nil && strings.Contains(string(b), want) })
 	n := len(s.opens())
 	if b, err := command(ctx, "--", "pc2://address").CombinedOutput(); err != nil {

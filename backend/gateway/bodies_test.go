@@ -154,3 +154,24 @@ func TestWhatFollowsABody(t *testing.T) {
 		}
 	}
 }
+
+// A node refuses an upload and closes at once, as net/http does: its answer
+// arrives although what follows it breaks.
+func TestRefusedUpload(t *testing.T) {
+	s := newScene(t)
+	s.home("alice", 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) }))
+	const size = 1 << 20
+	for range 50 {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		go io.WriteString(c, fmt.Sprintf("PUT / HTTP/1.1\r\nHost: alice.localhost\r\nContent-Length: %d\r\n\r\n", size)+strings.Repeat("x", size)) // breaks
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		c.Close()
+		if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Fatal(res, err)
+		}
+	}
+}

@@ -17,6 +17,7 @@
 //	limit.go     offline: 500 a minute; that answer: 256 in flight; for each IP (IPv6: /64)
 //	             with a connection to themselves: 64 of one IP, 120 of all, at one node
 //	proxy.go     ReverseProxy: who the visitor is goes along, what the visitor claims to be does not
+//	refused.go   a node that answers before it has read
 //	nodes.go     which connection
 //	roads.go     which way: the node's own address, if it is proved, else its relay
 //	patience.go  a body may take any time, as long as it moves: 1 minute without a byte ends it

@@ -52,7 +52,11 @@ func newNodes(r *roads) *nodes {
 	n.single = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			t := tripOf(ctx)
-			return opened(ctx, t.c.ip, func(ctx context.Context) (net.Conn, error) { return n.roads.DialNode(ctx, t.rec) })
+			c, err := opened(ctx, t.c.ip, func(ctx context.Context) (net.Conn, error) { return n.roads.DialNode(ctx, t.rec) })
+			if err != nil {
+				return nil, err
+			}
+			return newRefused(c), nil
 		},
 		DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: waitFor,
 		MaxResponseHeaderBytes: maxHeader, WriteBufferSize: packet, ReadBufferSize: packet,
